@@ -1,0 +1,290 @@
+"""What makes a `Tensor` behave in NumPy code: operators, methods, NumPy's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import grillyx.functional as F  # noqa: N812  # used at call time; functional imports this module through autograd
+
+if TYPE_CHECKING:
+    from grillyx.autograd import Tensor
+    from grillyx.engine.array import Array
+
+Axis = int | tuple[int, ...] | None
+
+
+class NumPyFace:
+    """Operators, properties and methods of `Tensor`."""
+
+    __slots__ = ()
+    __hash__ = object.__hash__
+    if TYPE_CHECKING:
+        array: Array
+        requires_grad: bool
+        _bounds: tuple[int, int] | None
+
+    # --- what it is
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.array.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.array.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32, int32, uint32 or bool."""
+        return self.array.dtype
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on the device."""
+        return self.array.nbytes
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a Tensor without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[k] for k in range(len(self)))
+
+    # --- reading it
+    def numpy(self) -> np.ndarray:
+        """Run what is recorded, and return a copy as a NumPy array."""
+        return self.array.numpy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("Tensor: the values are on the device and cannot be read without a copy.")
+        a = self.array.numpy()
+        return a if dtype is None else a.astype(dtype, copy=False)
+
+    def item(self) -> float | int | bool:
+        """Return the only element as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"Tensor.item: only one element can become a number, got shape {self.shape}.")
+        return self.numpy().reshape(-1)[0].item()
+
+    def tolist(self) -> Any:
+        """Return nested Python lists."""
+        return self.numpy().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise TypeError(f"Tensor: only integers can be an index, got {self.dtype}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"Tensor: the truth of more than one element is ambiguous, got shape {self.shape}. Use "
+                "(t != 0).sum(), or np.asarray(t).any()."
+            )
+        return bool(self.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.numpy(), separator=", ", prefix="Tensor(")
+        extra = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
+        return f"Tensor({text}{extra}{', requires_grad=True' if self.requires_grad else ''})"
+
+    # --- operators
+    def __neg__(self) -> Tensor:
+        return F.neg(self)
+
+    def __pos__(self) -> Tensor:
+        return F.add(self, 0.0)
+
+    def __abs__(self) -> Tensor:
+        return F.abs(self)
+
+    def __invert__(self) -> Tensor:
+        return F.logical_not(self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return F.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return F.matmul(other, self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError("Tensor: elements cannot be assigned; use grillyx.functional.where, or copy_ for a whole tensor.")
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return F.getitem(self, key)
+
+    # --- shapes
+    def reshape(self, *shape: Any) -> Tensor:
+        """Return the same values under another shape; -1 stands for what is left."""
+        return F.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    view = reshape
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """Join the axes from `start_dim` to `end_dim`."""
+        return F.flatten(self, start_dim, end_dim)
+
+    def ravel(self) -> Tensor:
+        """Join all axes."""
+        return F.flatten(self)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """Return the axes in another order; without arguments reversed."""
+        return F.transpose(self, *axes)
+
+    def permute(self, *axes: Any) -> Tensor:
+        """Return the axes in this order."""
+        return F.transpose(self, *axes)
+
+    def swapaxes(self, a: int, b: int) -> Tensor:
+        """Exchange two axes."""
+        return F.swapaxes(self, a, b)
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802
+        """The axes reversed."""
+        return F.transpose(self)
+
+    def squeeze(self, axis: Axis = None) -> Tensor:
+        """Drop axes of length 1."""
+        return F.squeeze(self, axis)
+
+    def unsqueeze(self, axis: int) -> Tensor:
+        """Insert an axis of length 1."""
+        return F.expand_dims(self, axis)
+
+    def expand(self, *shape: Any) -> Tensor:
+        """Repeat along axes of length 1."""
+        return F.broadcast_to(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
+
+    def astype(self, dtype: Any) -> Tensor:
+        """Return float32, int32, uint32 or bool values."""
+        return F.astype(self, dtype)
+
+    def float(self) -> Tensor:
+        """Return float32 values."""
+        return F.astype(self, np.float32)
+
+    # --- reductions
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Return the index of the first maximum."""
+        return F.argmax(self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Return the index of the first minimum."""
+        return F.argmin(self, axis, keepdims)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """Limit the values to [min, max]."""
+        return F.clip(self, min, max)
+
+    clamp = clip
+
+    # --- NumPy's functions
+    __array_priority__ = 1000
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        ours = _UFUNCS.get(ufunc.__name__)
+        if ours is None or method != "__call__" or options:
+            raise TypeError(
+                f"np.{ufunc.__name__}: not available for a Tensor on the device"
+                f"{' with these options' if ours else ''}; use np.asarray(tensor) to compute on the host."
+            )
+        return getattr(F, ours)(*inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
+        ours = _FUNCTIONS.get(function.__name__)
+        if ours is not None:
+            return getattr(F, ours)(*args, **kwargs)
+        if function.__name__ in _READERS:
+            return function(*_read(args), **{key: _read(value) for key, value in kwargs.items()})
+        raise TypeError(
+            f"np.{function.__name__}: not available for a Tensor on the device; use np.asarray(tensor) to compute on "
+            "the host."
+        )
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, NumPyFace):
+        return value.numpy()
+    if isinstance(value, (list, tuple)):
+        return type(value)(_read(v) for v in value)
+    return value
+
+
+_UFUNCS = {
+    name: name
+    for name in (
+        "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power", "maximum", "minimum", "equal",
+        "not_equal", "less", "less_equal", "greater", "greater_equal", "exp", "log", "sqrt", "square", "sin", "cos",
+        "tanh", "sign", "floor", "ceil", "expm1", "log1p", "reciprocal", "matmul", "logical_not", "logical_and",
+        "logical_or",
+    )
+} | {"true_divide": "divide", "negative": "neg", "absolute": "abs", "rint": "round", "invert": "logical_not"}  # fmt: skip
+_FUNCTIONS = {
+    name: name
+    for name in (
+        "sum", "mean", "var", "std", "argmax", "argmin", "reshape", "transpose", "concatenate", "stack", "where", "clip",
+        "ones_like", "zeros_like", "full_like", "squeeze", "expand_dims", "swapaxes", "broadcast_to", "take", "round",
+    )
+} | {"max": "amax", "amax": "amax", "min": "amin", "amin": "amin", "ravel": "flatten", "around": "round"}  # fmt: skip
+# functions that only read: their result is for the host anyway
+_READERS = frozenset((
+    "allclose", "array_equal", "array_equiv", "isclose", "save", "savez", "savez_compressed", "savetxt", "array2string",
+    "array_repr", "array_str", "unique", "histogram", "bincount", "nonzero", "count_nonzero", "shape", "ndim", "size",
+    "percentile", "quantile", "median", "copyto", "all", "any", "may_share_memory", "shares_memory", "result_type",
+))  # fmt: skip
+
+
+def _operator(name: str, swapped: bool = False) -> Any:
+    def method(self: Any, other: Any) -> Any:
+        return getattr(F, name)(other, self) if swapped else getattr(F, name)(self, other)
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+def _method(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return getattr(F, name)(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"See `grillyx.functional.{name}`."
+    return method
+
+
+for _python, _ours in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "power", "and": "logical_and", "or": "logical_or", "xor": "not_equal",
+}.items():  # fmt: skip
+    setattr(NumPyFace, f"__{_python}__", _operator(_ours))
+    setattr(NumPyFace, f"__r{_python}__", _operator(_ours, swapped=True))
+for _python, _ours in {
+    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+}.items():  # fmt: skip
+    setattr(NumPyFace, f"__{_python}__", _operator(_ours))
+for _name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "relu", "square", "sum", "mean", "var", "std", "softmax"):
+    setattr(NumPyFace, _name, _method(_name))
+for _python, _ours in {"max": "amax", "min": "amin", "pow": "power"}.items():
+    setattr(NumPyFace, _python, _method(_ours))
+NumPyFace.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ above compares values

@@ -1,0 +1,1 @@
+"""Kompute's Python module ``kp``, which the build hook puts here."""

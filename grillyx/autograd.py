@@ -1,0 +1,358 @@
+"""`Tensor`, the tape, and `differentiable`, which lifts an op on arrays to tensors.
+
+The tape is a graph of `Node`: the tensors that went into an op, and its pullback. Backward visits nodes from the newest
+to the oldest, which is always a right order, and frees each one behind itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from grillyx._numpy_face import NumPyFace
+from grillyx.engine import array as device_array
+from grillyx.engine.array import FLOAT, Array
+from grillyx.ops import shape as shape_ops
+from grillyx.ops.elementwise import combine
+
+Entry = Array | Callable[[], Array] | None  # one gradient, as a pullback gives it
+_order = itertools.count()
+_recording = True
+_deferred: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+
+class Node:
+    """One op on the tape."""
+
+    __slots__ = ("name", "order", "outputs", "parents", "pullback", "versions")
+
+    def __init__(self, name: str, parents: tuple[Tensor, ...], pullback: Callable[..., Any], outputs: int) -> None:
+        self.name, self.parents, self.outputs = name, parents, outputs
+        self.pullback: Callable[..., Any] | None = pullback
+        self.order = next(_order)
+        # a parameter that an optimizer changes between forward and backward would give a wrong gradient
+        self.versions = [(t, t.array.storage.version) for t in parents if t.requires_grad and t._node is None]
+
+    def __lt__(self, other: Node) -> bool:
+        return self.order > other.order
+
+
+class Tensor(NumPyFace):
+    """An array on the device that remembers how it was made.
+
+    Args:
+        data: anything that NumPy can read (``ndarray``, list, number, ``__array__``, DLPack, a torch CPU tensor).
+            float64 becomes float32, integers become int32 (uint32 stays), booleans stay booleans.
+        requires_grad: whether `backward` shall fill `grad`.
+
+    Attributes:
+        grad: the gradient collected so far, a `Tensor` of the same shape, or None.
+        requires_grad: whether a gradient flows to this tensor.
+
+    Raises:
+        TypeError: complex numbers, strings, objects.
+        OverflowError: integers that do not fit in 32 bits.
+        ValueError: larger than one buffer of the device may be.
+    """
+
+    __slots__ = ("__weakref__", "_array", "_bounds", "_index", "_node", "_tracked", "grad", "requires_grad")
+
+    def __init__(self, data: Any, requires_grad: bool = False) -> None:
+        if isinstance(data, Tensor):
+            self._array: Array | Callable[[], Array] = data.array
+            self._bounds = data._bounds
+        elif isinstance(data, Array):
+            self._array, self._bounds = data, None
+        else:
+            host = to_numpy(data)
+            self._array = device_array.from_numpy(host)
+            whole = host.dtype.kind in "iu" and host.size > 0
+            self._bounds = (int(host.min()), int(host.max())) if whole else None
+        if requires_grad and self.array.dtype != FLOAT:
+            raise TypeError(f"Tensor: only float32 can require a gradient, got {self.array.dtype}.")
+        self.requires_grad, self.grad = requires_grad, None
+        self._node: Node | None = None
+        self._index, self._tracked = 0, False
+
+    @property
+    def array(self) -> Array:
+        """The device array; computed now if it was put off."""
+        a = self._array
+        if type(a) is not Array:
+            a = self._array = a()  # type: ignore[operator]
+        return a
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user and not by an op."""
+        return self._node is None
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to ``grad`` of every leaf that requires one.
+
+        Args:
+            gradient: of this tensor's shape; needed unless it has one element.
+            retain_graph: keep the graph for another backward.
+
+        Raises:
+            RuntimeError: no gradient is recorded, or the graph was used up by an earlier backward.
+            ValueError: the gradient has another shape.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "backward: nothing to differentiate; this tensor depends on none that requires a gradient, or it was "
+                "computed under no_grad()."
+            )
+        run_backward([(self, seed_gradient(self, gradient))], retain_graph=retain_graph)
+
+    def detach(self) -> Tensor:
+        """Return the same values without their history."""
+        return Tensor(self)
+
+    def copy_(self, data: Any) -> Tensor:
+        """Replace the values in place; the shape stays.
+
+        Raises:
+            ValueError: `data` has another shape.
+        """
+        host = to_numpy(data)
+        if host.shape != self.shape:
+            raise ValueError(f"Tensor.copy_: wrong shape, got {host.shape}; expected {self.shape}.")
+        if self.dtype.kind == "f" and host.dtype.kind not in "fiub":
+            raise TypeError(f"Tensor.copy_: wrong dtype, got {host.dtype}; expected numbers.")
+        settle()
+        device_array.write(self.array, host.astype(self.dtype))
+        return self
+
+
+def to_numpy(data: Any) -> np.ndarray:
+    """Read anything that NumPy can read, and torch CPU tensors that require gradients."""
+    if isinstance(data, Tensor):
+        return data.numpy()
+    if hasattr(data, "detach") and hasattr(data, "cpu"):  # a torch tensor, known by its methods
+        data = data.detach().cpu().numpy()
+    if isinstance(data, np.ndarray):
+        return data
+    if not hasattr(data, "__array__") and hasattr(data, "__dlpack__"):
+        return np.from_dlpack(data)
+    if isinstance(data, (list, tuple)) and any(isinstance(x, Tensor) for x in data):
+        data = [to_numpy(x) for x in data]
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"Tensor: the rows have different lengths ({error}).") from error
+
+
+def as_tensor(data: Any) -> Tensor:
+    """Return `data` if it is a tensor, else a new one."""
+    return data if isinstance(data, Tensor) else Tensor(data)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Record no history inside the block. It also decorates functions.
+
+    >>> import grillyx
+    >>> with grillyx.no_grad():
+    ...     y = grillyx.Tensor([1.0], requires_grad=True) * 2
+    >>> y.requires_grad
+    False
+    """
+    global _recording
+    before, _recording = _recording, False
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """Record history inside the block, also inside `no_grad`."""
+    global _recording
+    before, _recording = _recording, True
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+def is_grad_enabled() -> bool:
+    """Return whether history is recorded."""
+    return _recording
+
+
+def is_recorded(*tensors: Tensor | None) -> bool:
+    """Return whether an op on these would be recorded."""
+    return _recording and any(t is not None and (t.requires_grad or t._tracked) for t in tensors)
+
+
+def wrap(value: Any, pullback: Callable | None, parents: Sequence[Tensor | None], name: str) -> Any:
+    """Make tensors of an op's value and record it, if any parent wants a gradient."""
+    values = value if isinstance(value, tuple) else (value,)
+    out = [None if v is None else Tensor(v) for v in values]
+    if _recording and pullback is not None:
+        needed = any(t.requires_grad for t in parents if t is not None)
+        tracked = any(t._tracked for t in parents if t is not None)
+        if needed or tracked:
+            known = tuple(t if t is not None else _NOTHING for t in parents)
+            node = Node(name, known, pullback, len(values))
+            for k, t in enumerate(out):
+                if t is not None:
+                    t._node, t._index, t.requires_grad, t._tracked = node, k, needed, tracked
+    return tuple(out) if isinstance(value, tuple) else out[0]
+
+
+def differentiable(op: Callable[..., Any]) -> Callable[..., Any]:
+    """Lift ``op(*arrays, **options) -> (value, pullback)`` to tensors (anything else is made one; None stays None)."""
+
+    @functools.wraps(op)
+    def lifted(*inputs: Any, **options: Any) -> Any:
+        tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
+        value, pullback = op(*[None if t is None else t.array for t in tensors], **options)
+        return wrap(value, pullback, tensors, op.__name__)
+
+    return lifted
+
+
+def seed_gradient(output: Tensor, gradient: Any) -> Array:
+    """Return the gradient to start from; a missing leading time axis means the gradient of the mean over time."""
+    if gradient is None:
+        if output.size != 1:
+            raise ValueError(
+                f"backward: a gradient is needed for an output of shape {output.shape}; pass one of that shape, or "
+                "reduce it to one number first, as with .mean()."
+            )
+        return shape_ops.fill(output.shape, 1.0)
+    g = as_tensor(gradient)
+    if g.shape != output.shape:
+        raise ValueError(f"backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}.")
+    return g.astype(np.float32).array
+
+
+class _Backward:
+    """One walk over the tape. Contributions to tensors that are not `accepted` are put off in `waiting`."""
+
+    def __init__(self, accept: Callable[[Tensor], bool], stop: Sequence[Tensor], retain_graph: bool) -> None:
+        self.accept, self.stop, self.retain_graph = accept, {id(t) for t in stop}, retain_graph
+        self.heap: list[Node] = []
+        self.slots: dict[Node, list[Array | None]] = {}
+        self.waiting: dict[int, tuple[Tensor, list[Entry]]] = {}
+
+    def give(self, t: Tensor, entry: Entry) -> None:
+        if entry is None or t is _NOTHING:
+            return
+        if id(t) in self.stop or not self.accept(t):
+            if t._tracked or id(t) in self.stop:
+                self.waiting.setdefault(id(t), (t, []))[1].append(entry)
+            return
+        g = entry if type(entry) is Array else entry()  # type: ignore[operator]
+        node = t._node
+        if node is None:
+            t.grad = Tensor(g if t.grad is None else combine(t.grad.array, g, "add"))
+            return
+        slots = self.slots.get(node)
+        if slots is None:
+            slots = self.slots[node] = [None] * node.outputs
+            heapq.heappush(self.heap, node)
+        before = slots[t._index]
+        slots[t._index] = g if before is None else combine(before, g, "add")
+
+    def run(self) -> None:
+        while self.heap:
+            node = heapq.heappop(self.heap)
+            if node.pullback is None:
+                raise RuntimeError(
+                    f"backward: the graph of an earlier step ({node.name}) was already used up. Between sequences call "
+                    "functional.reset_net(model), or functional.detach_net(model) to keep the state; or pass "
+                    "retain_graph=True to the earlier backward."
+                )
+            for t, version in node.versions:
+                if t.array.storage.version != version:
+                    raise RuntimeError(
+                        f"backward: a parameter of shape {t.shape} was changed after the forward pass that used it "
+                        f"({node.name}). Call backward before optimizer.step() and before loading values."
+                    )
+            entries = node.pullback(*self.slots.pop(node))
+            for t, entry in zip(node.parents, entries, strict=True):
+                self.give(t, entry)
+            if not self.retain_graph:
+                node.pullback, node.parents, node.versions = None, (), []
+
+
+def run_backward(
+    seeds: Sequence[tuple[Tensor, Array]], stop: Sequence[Tensor] = (), retain_graph: bool = False
+) -> list[Tensor]:
+    """Fill ``grad`` of the leaves, and return the gradients of the tensors in `stop`, each computed when it is read.
+
+    Nothing is propagated beyond `stop`.
+    """
+    first = _Backward(lambda t: t.requires_grad, stop, retain_graph)
+    for t, g in seeds:
+        first.give(t, g)
+    first.run()
+    for t in stop:
+        if t.requires_grad and t._node is None and id(t) in first.waiting:
+            total = _total(t, first.waiting[id(t)][1])
+            first.waiting[id(t)] = (t, [total])
+            t.grad = Tensor(total if t.grad is None else combine(t.grad.array, total, "add"))
+    rest = _Rest(first.waiting, stop, retain_graph)
+    return [_put_off(t, rest) for t in stop]
+
+
+class _Rest:
+    """What is left to do for the gradients of a module's inputs; done once, when the first of them is read."""
+
+    def __init__(self, waiting: dict[int, tuple[Tensor, list[Entry]]], stop: Sequence[Tensor], retain: bool) -> None:
+        self.waiting, self.stop, self.retain = waiting, stop, retain
+        self.results: dict[int, Array] | None = None
+
+    def get(self, t: Tensor) -> Array:
+        if self.results is None:
+            second = _Backward(lambda t: t._tracked, self.stop, self.retain)
+            for other, entries in self.waiting.values():
+                for entry in entries:
+                    second.give(other, entry)
+            second.run()
+            found = second.waiting
+            self.results = {id(s): _total(s, found[id(s)][1] if id(s) in found else []) for s in self.stop}
+            self.waiting = {}
+        return self.results[id(t)]
+
+
+def _total(t: Tensor, entries: Sequence[Entry]) -> Array:
+    parts = [e if type(e) is Array else e() for e in entries]  # type: ignore[operator,misc]
+    if not parts:
+        return shape_ops.fill(t.shape, 0.0)
+    return functools.reduce(lambda a, b: combine(a, b, "add"), parts)
+
+
+def _put_off(t: Tensor, rest: _Rest) -> Tensor:
+    out = _Later(lambda: rest.get(t))
+    _deferred.add(out)
+    return out
+
+
+def settle() -> None:
+    """Compute what was put off, before values that it depends on are changed in place."""
+    for t in list(_deferred):
+        _ = t.array
+    _deferred.clear()
+
+
+class _Later(Tensor):
+    """A tensor whose values are computed when they are read."""
+
+    def __init__(self, compute: Callable[[], Array]) -> None:
+        self.requires_grad, self._tracked, self._node, self.grad = False, False, None, None
+        self._array, self._bounds, self._index = compute, None, 0
+
+
+_NOTHING = _Later(lambda: shape_ops.fill((), 0.0))  # stands for an input that an op was not given

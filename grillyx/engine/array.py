@@ -1,0 +1,184 @@
+"""`Array`: a contiguous block of device memory with a shape and a dtype. No gradients here.
+
+Words are 4 bytes wide. Booleans are kept as float32 0 and 1, so that every kernel can use them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from grillyx.engine.counters import COUNTERS
+from grillyx.engine.device import Device, current_device
+from grillyx.engine.pool import Buffer
+
+FLOAT, INT, UINT, BOOL = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.bool_)
+_CHUNK = 1 << 24  # words that one staging copy carries
+
+
+class Storage:
+    """Owns one buffer; `version` counts the changes in place."""
+
+    __slots__ = ("buffer", "device", "version")
+
+    def __init__(self, device: Device, buffer: Buffer) -> None:
+        self.device, self.buffer, self.version = device, buffer, 0
+
+    def __del__(self) -> None:
+        if not self.device.closed:
+            self.device.pool.release(self.buffer)
+
+
+class Array:
+    """A device array. Several may share a `Storage` under other shapes."""
+
+    __slots__ = ("dtype", "shape", "size", "storage")
+
+    def __init__(self, storage: Storage, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.storage, self.shape, self.dtype = storage, shape, dtype
+        self.size = math.prod(shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return 4 * self.size
+
+    def __repr__(self) -> str:
+        return f"<Array {self.shape} {self.dtype}>"
+
+    def reshape(self, shape: tuple[int, ...]) -> Array:
+        """Return the same memory under another shape of the same size."""
+        return Array(self.storage, shape, self.dtype)
+
+    def view(self, dtype: np.dtype) -> Array:
+        """Return the same words read as another dtype."""
+        return Array(self.storage, self.shape, dtype)
+
+    def numpy(self) -> np.ndarray:
+        """Run what is recorded, and copy the values to a NumPy array."""
+        words = download(self.storage, self.size)
+        COUNTERS.downloads += 1
+        COUNTERS.bytes_downloaded += self.nbytes
+        if self.dtype == BOOL:
+            return (words.view(FLOAT) != 0).reshape(self.shape)
+        return words.view(self.dtype).reshape(self.shape)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
+    """Reserve an array on the device in use; its contents are whatever was there.
+
+    Raises:
+        ValueError: the array is larger than a buffer of this device may be.
+    """
+    device = current_device()
+    words = math.prod(shape)
+    if 4 * words > device.max_bytes:
+        raise ValueError(
+            f"Tensor: too large for {device.info.name}, got {4 * words:,} bytes for shape {shape}; expected at most "
+            f"{device.max_bytes:,} bytes in one tensor (maxStorageBufferRange). Split it, or use smaller batches."
+        )
+    return Array(Storage(device, device.pool.acquire(words, device.mapped)), shape, dtype)
+
+
+def _check_integers(data: np.ndarray, low: int, high: int) -> None:
+    if data.size and (data.min() < low or data.max() > high):
+        raise OverflowError(
+            f"Tensor: integers do not fit in 32 bits, got values from {data.min()} to {data.max()}; expected "
+            f"{low} to {high}."
+        )
+
+
+def words_of(data: np.ndarray) -> tuple[np.ndarray, np.dtype]:
+    """Convert a NumPy array to 4-byte words and the dtype it has on the device.
+
+    Raises:
+        TypeError: complex numbers, strings, objects.
+        OverflowError: integers that do not fit in 32 bits.
+    """
+    kind = data.dtype.kind
+    if kind == "f":
+        return np.ascontiguousarray(data, FLOAT).view(UINT), FLOAT
+    if kind == "b":
+        return np.ascontiguousarray(data, FLOAT).view(UINT), BOOL
+    if kind == "u" and data.dtype.itemsize >= 4:
+        _check_integers(data, 0, 2**32 - 1)
+        return np.ascontiguousarray(data, UINT), UINT
+    if kind in "iu":
+        _check_integers(data, -(2**31), 2**31 - 1)
+        return np.ascontiguousarray(data, INT).view(UINT), INT
+    raise TypeError(
+        f"Tensor: cannot hold this dtype, got {data.dtype}; expected real numbers, integers or booleans."
+        + (" Give the real and the imaginary part as two tensors." if kind == "c" else "")
+    )
+
+
+def from_numpy(data: Any) -> Array:
+    """Copy a NumPy array to the device: floats become float32, integers int32 (uint32 stays), booleans 0 and 1."""
+    words, dtype = words_of(data)
+    out = empty(data.shape, dtype)
+    upload(out.storage, words.reshape(-1))
+    return out
+
+
+def write(target: Array, data: np.ndarray) -> None:
+    """Replace the values of an array in place."""
+    target.storage.device.check_open()
+    words, _ = words_of(data)
+    upload(target.storage, words.reshape(-1), fresh=False)
+    target.storage.version += 1
+
+
+def upload(storage: Storage, words: np.ndarray, fresh: bool = True) -> None:
+    """Copy words from the host into a storage, right now; the array may be changed afterwards."""
+    device, buffer = storage.device, storage.buffer
+    if words.size == 0:
+        return
+    device.stream.note_upload(words.nbytes)
+    if device.mapped:
+        if buffer.id in device.stream.pending:
+            if fresh:  # recorded kernels still use this buffer: take one that is idle
+                other = device.pool.acquire(words.size, True, idle=True)
+                device.pool.release(buffer)
+                storage.buffer = buffer = other
+            else:
+                device.stream.flush()
+        assert buffer.host is not None
+        buffer.host[: words.size] = words
+        return
+    from grillyx.engine.kernel import copy_words  # a kernel needs this module
+
+    for start in range(0, words.size, _CHUNK):
+        part = words[start : start + _CHUNK]
+        stage = Storage(device, device.pool.acquire(part.size, True, idle=True))
+        assert stage.buffer.host is not None
+        stage.buffer.host[: part.size] = part
+        copy_words(stage, storage, part.size, 0, start)
+
+
+def download(storage: Storage, words: int) -> np.ndarray:
+    """Run what is recorded and return a copy of the first words of a storage, as uint32."""
+    device = storage.device
+    device.check_open()
+    out = np.empty(words, UINT)
+    if words == 0:
+        return out
+    if device.mapped:
+        device.stream.flush()
+        assert storage.buffer.host is not None
+        out[:] = storage.buffer.host[:words]
+        return out
+    from grillyx.engine.kernel import copy_words  # a kernel needs this module
+
+    for start in range(0, words, _CHUNK):
+        size = min(_CHUNK, words - start)
+        stage = Storage(device, device.pool.acquire(size, True))
+        copy_words(storage, stage, size, start, 0)
+        device.stream.flush()
+        assert stage.buffer.host is not None
+        out[start : start + size] = stage.buffer.host[:size]
+    return out

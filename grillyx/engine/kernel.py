@@ -1,0 +1,147 @@
+"""`Kernel`: a compiled shader, called with the names that stand in its GLSL."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from grillyx.engine import compile as glsl
+from grillyx.engine.array import Array, Storage
+from grillyx.engine.spirv import reflect
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_SPIRV = _PACKAGE / "_spirv"
+# a checkout keeps its shaders beside the package, a wheel inside it
+_SOURCES = next((p for p in (_PACKAGE.parent / "shaders", _PACKAGE / "_shaders") if (p / "include").is_dir()), None)
+MAX_GROUPS = 65535
+_NO_PUSH = np.zeros(0, np.uint32)
+
+
+def grid(threads: int, local: int = 64) -> tuple[int, int, int]:
+    """Return workgroups for so many threads; past 65,535 they go on in the second dimension (`thread()` in GLSL)."""
+    groups = -(-threads // local)
+    if groups <= MAX_GROUPS:
+        return (max(groups, 1), 1, 1)
+    rows = -(-groups // MAX_GROUPS)
+    return (-(-groups // rows), rows, 1)
+
+
+def _read(name: str) -> bytes:
+    target = _SPIRV / f"{name}.spv"
+    if _SOURCES is not None and _SOURCES.parent != _PACKAGE:
+        source = _SOURCES / f"{name}.comp"
+        if source.is_file() and glsl.is_stale(source, target):
+            glsl.compile_file(source, target)
+    if not target.is_file():
+        raise glsl.ShaderError(
+            f"grillyx: the compiled shader {name}.spv is missing from {_SPIRV}. Install grillyx again, or {name} "
+            "does not exist."
+        )
+    return target.read_bytes()
+
+
+class Kernel:
+    """A shader and its interface. Calling it records one dispatch.
+
+    Args:
+        name: the name of the shader's file, without ``.comp``.
+        code: SPIR-V; by default that of the shader `name`.
+    """
+
+    def __init__(self, name: str, code: bytes | None = None) -> None:
+        self.name = name
+        self.code = _read(name) if code is None else code
+        self.interface = face = reflect(self.code)
+        self._push_names = [n for n, _ in face.push]
+        self._push = struct.Struct("<" + "".join(f for _, f in face.push))
+        self._spec = [(n, f, d) for n, f, d in face.spec]
+        self._names = {n for n, _ in face.buffers} | set(self._push_names) | {n for n, _, _ in face.spec}
+        self._specialized: dict[tuple, tuple[int, ...]] = {}
+
+    def _bits(self, values: tuple) -> tuple[int, ...]:
+        bits = self._specialized.get(values)
+        if bits is None:
+            pairs = zip(self._spec, values, strict=True)
+            bits = tuple(struct.unpack("<I", struct.pack(f"<{f}", v))[0] for (_, f, _), v in pairs)
+            self._specialized[values] = bits
+        return bits
+
+    def _complain(self, given: dict[str, Any]) -> None:
+        unknown = sorted(set(given) - self._names)
+        optional = {n for n, _, _ in self._spec}
+        missing = sorted(self._names - optional - set(given))
+        raise TypeError(f"kernel {self.name}: unknown arguments {unknown}, missing arguments {missing}")
+
+    def __call__(self, groups: tuple[int, int, int], work: int = 0, /, **given: Any) -> None:
+        """Record one dispatch.
+
+        Args:
+            groups: workgroups in each dimension.
+            work: an estimate of the work, in bytes touched; by default the bytes of all buffers.
+            **given: an `Array` for each buffer, a number for each push and specialization constant (those have
+                defaults), by their names in the shader.
+        """
+        try:
+            arrays = [given.pop(name) for name, _ in self.interface.buffers]
+            push = [given.pop(name) for name in self._push_names]
+        except KeyError as missing:
+            raise TypeError(f"kernel {self.name}: missing argument {missing}") from None
+        values = tuple([given.pop(name, default) for name, _, default in self._spec])
+        if given:
+            self._complain(given)
+        storages = [a.storage if type(a) is Array else a for a in arrays]
+        device = storages[0].device
+        if device.closed:
+            device.check_open()
+        ids = []
+        buffers = []
+        for s in storages:
+            if s.device is not device:
+                s.device.check_open()
+            buffers.append(s.buffer)
+            ids.append(s.buffer.id)
+        bits = self._bits(values)
+        data = np.frombuffer(self._push.pack(*push), np.uint32) if push else _NO_PUSH
+        key = (self, bits, groups, *ids)
+        algorithm = device.algorithm(key, buffers, self.code, groups, bits, data)
+        reads = [i for i, (_, readonly) in zip(ids, self.interface.buffers, strict=True) if readonly]
+        writes = [i for i, (_, readonly) in zip(ids, self.interface.buffers, strict=True) if not readonly]
+        if not work:
+            work = 4 * sum(b.words for b in buffers)
+        device.stream.record(algorithm, data, reads, writes, work, self.name)
+
+
+@cache
+def kernel(name: str) -> Kernel:
+    """Return the kernel of the shader ``name.comp``."""
+    return Kernel(name)
+
+
+def custom_kernel(name: str, defines: dict[str, str]) -> Kernel:
+    """Compile a shader with macros of the user's, once; the result is kept in the user's cache.
+
+    Raises:
+        ShaderError: there is no compiler, or the GLSL does not compile (its own message is included).
+    """
+    if _SOURCES is None:
+        raise glsl.ShaderError(f"grillyx: the source of the shader {name} is not installed. Install grillyx again.")
+    source = _SOURCES / f"{name}.comp"
+    mark = glsl.digest(source, *(f"-D{k}={v}" for k, v in sorted(defines.items())))
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    target = root / "grillyx" / "spirv" / f"{name}-{hashlib.sha256(mark.encode()).hexdigest()[:24]}.spv"
+    if not target.is_file():
+        glsl.compile_file(source, target, defines=defines)
+    return Kernel(name, target.read_bytes())
+
+
+def copy_words(source: Storage, target: Storage, words: int, source_start: int, target_start: int) -> None:
+    """Copy words between two storages on the device."""
+    kernel("copy")(
+        grid(-(-words // 4)), 8 * words, x=source, y=target, n=words, x_start=source_start, y_start=target_start
+    )

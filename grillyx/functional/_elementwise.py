@@ -1,0 +1,319 @@
+"""Element by element: arithmetic, comparisons, elementary functions, activations."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from grillyx.autograd import Tensor, as_tensor, differentiable
+from grillyx.engine.array import BOOL, FLOAT, INT, UINT
+from grillyx.functional import _check
+from grillyx.ops import elementwise
+
+_unary = differentiable(elementwise.unary)
+_binary = differentiable(elementwise.binary)
+_where = differentiable(elementwise.where)
+_astype = differentiable(elementwise.astype)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (int, float, np.number)) and not isinstance(x, np.bool_)
+
+
+def _two(name: str, a: Any, b: Any) -> Tensor:
+    a = as_tensor(a)
+    b = as_tensor(b)
+    if a.shape != b.shape:
+        _check.broadcast(name, a.shape, b.shape)
+    return _binary(a, b, name=name)
+
+
+def _floats(a: Any, b: Any) -> bool:
+    """Whether b is a number that a float kernel can take as a parameter."""
+    return _is_number(b) and isinstance(a, Tensor) and (a.dtype.kind == "f" or isinstance(b, (float, np.floating)))
+
+
+def add(a: Any, b: Any) -> Tensor:
+    """Return ``a + b`` with broadcasting."""
+    if _floats(a, b):
+        return _unary(a, name="affine", a=1.0, b=builtins.float(b))
+    return add(b, a) if _floats(b, a) else _two("add", a, b)
+
+
+def subtract(a: Any, b: Any) -> Tensor:
+    """Return ``a - b`` with broadcasting."""
+    if _floats(a, b):
+        return _unary(a, name="affine", a=1.0, b=-builtins.float(b))
+    if _floats(b, a):
+        return _unary(b, name="affine", a=-1.0, b=builtins.float(a))
+    return _two("subtract", a, b)
+
+
+def multiply(a: Any, b: Any) -> Tensor:
+    """Return ``a * b`` with broadcasting."""
+    if _floats(a, b):
+        return _unary(a, name="affine", a=builtins.float(b), b=0.0)
+    return multiply(b, a) if _floats(b, a) else _two("multiply", a, b)
+
+
+def divide(a: Any, b: Any) -> Tensor:
+    """Return ``a / b`` with broadcasting, as float32."""
+    if _is_number(b):
+        return _unary(a, name="divide_by", a=builtins.float(b))
+    if _is_number(a):
+        return _unary(b, name="reciprocal", a=builtins.float(a))
+    return _two("divide", a, b)
+
+
+def power(a: Any, b: Any) -> Tensor:
+    """Return ``a ** b`` with broadcasting, as float32. Negative bases take whole exponents."""
+    if _is_number(b):
+        return _unary(a, name="power", a=builtins.float(b))
+    if _is_number(a):
+        return _unary(b, name="exp_base", a=builtins.float(a))
+    return _two("power", a, b)
+
+
+def floor_divide(a: Any, b: Any) -> Tensor:
+    """Return ``a // b`` with broadcasting."""
+    return _two("floor_divide", a, b)
+
+
+def remainder(a: Any, b: Any) -> Tensor:
+    """Return ``a % b`` with broadcasting; the sign is b's, as in Python."""
+    return _two("remainder", a, b)
+
+
+def maximum(a: Any, b: Any) -> Tensor:
+    """Return the larger of each pair; where they are equal, each gets half of the gradient."""
+    if _floats(a, b):
+        return _unary(a, name="maximum", a=builtins.float(b))
+    return maximum(b, a) if _floats(b, a) else _two("maximum", a, b)
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """Return the smaller of each pair; where they are equal, each gets half of the gradient."""
+    if _floats(a, b):
+        return _unary(a, name="minimum", a=builtins.float(b))
+    return minimum(b, a) if _floats(b, a) else _two("minimum", a, b)
+
+
+_MIRROR = {
+    "equal": "equal", "not_equal": "not_equal", "less": "greater", "less_equal": "greater_equal", "greater": "less",
+    "greater_equal": "less_equal",
+}  # fmt: skip
+
+
+def _compare(name: str, a: Any, b: Any) -> Tensor:
+    if _floats(a, b):
+        return _unary(a, name=name, a=builtins.float(b))
+    if _floats(b, a):
+        return _unary(b, name=_MIRROR[name], a=builtins.float(a))
+    return _two(name, a, b)
+
+
+def equal(a: Any, b: Any) -> Tensor:
+    """Return where ``a == b``, as booleans."""
+    return _compare("equal", a, b)
+
+
+def not_equal(a: Any, b: Any) -> Tensor:
+    """Return where ``a != b``, as booleans."""
+    return _compare("not_equal", a, b)
+
+
+def less(a: Any, b: Any) -> Tensor:
+    """Return where ``a < b``, as booleans."""
+    return _compare("less", a, b)
+
+
+def less_equal(a: Any, b: Any) -> Tensor:
+    """Return where ``a <= b``, as booleans."""
+    return _compare("less_equal", a, b)
+
+
+def greater(a: Any, b: Any) -> Tensor:
+    """Return where ``a > b``, as booleans."""
+    return _compare("greater", a, b)
+
+
+def greater_equal(a: Any, b: Any) -> Tensor:
+    """Return where ``a >= b``, as booleans."""
+    return _compare("greater_equal", a, b)
+
+
+def _truth(x: Any) -> Tensor:
+    t = as_tensor(x)
+    return t if t.dtype == BOOL else not_equal(t.astype(np.float32), 0.0)
+
+
+def logical_and(a: Any, b: Any) -> Tensor:
+    """Return where both are not 0, as booleans."""
+    return astype(_two("minimum", _truth(a), _truth(b)), bool)
+
+
+def logical_or(a: Any, b: Any) -> Tensor:
+    """Return where one of the two is not 0, as booleans."""
+    return astype(_two("maximum", _truth(a), _truth(b)), bool)
+
+
+def logical_not(x: Any) -> Tensor:
+    """Return where x is 0, as booleans."""
+    return equal(_truth(x).astype(np.float32), 0.0)
+
+
+def where(condition: Any, a: Any, b: Any) -> Tensor:
+    """Return a where the condition holds, else b, with broadcasting. No gradient reaches the condition."""
+    c, a, b = as_tensor(condition), as_tensor(a), as_tensor(b)
+    _check.broadcast("where", c.shape, a.shape, b.shape)
+    return _where(c, a, b)
+
+
+def astype(x: Any, dtype: Any) -> Tensor:
+    """Return x as float32, int32, uint32 or bool; float64 and int64 are taken as their 32-bit kin.
+
+    Raises:
+        TypeError: any other dtype.
+    """
+    kind = np.dtype(dtype)
+    wanted = {"f": FLOAT, "b": BOOL, "i": INT, "u": UINT}.get(kind.kind)
+    if wanted is None or (kind.kind != "b" and kind.itemsize < 4):
+        raise TypeError(f"astype: no such dtype on the device, got {kind}; expected float32, int32, uint32 or bool.")
+    return _astype(as_tensor(x), dtype=wanted)
+
+
+def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor:  # noqa: A002
+    """Limit x to [min, max]; the gradient is 0 outside."""
+    if min is None and max is None:
+        raise ValueError("clip: give a minimum, a maximum, or both.")
+    low = -np.inf if min is None else builtins.float(min)
+    high = np.inf if max is None else builtins.float(max)
+    if not low <= high:
+        raise ValueError(f"clip: the minimum must not exceed the maximum, got {min} and {max}.")
+    return _unary(x, name="clip", a=low, b=high)
+
+
+def neg(x: Any) -> Tensor:
+    """Return ``-x``."""
+    if as_tensor(x).dtype.kind in "iu":
+        return subtract(Tensor(np.int32(0)), x)
+    return _unary(x, name="affine", a=-1.0)
+
+
+def abs(x: Any) -> Tensor:  # noqa: A001
+    """Return the absolute value; the gradient at 0 is 0."""
+    t = as_tensor(x)
+    return maximum(t, neg(t)) if t.dtype.kind in "iu" else _unary(t, name="abs")
+
+
+def exp(x: Any) -> Tensor:
+    """Return ``e**x``."""
+    return _unary(x, name="exp")
+
+
+def log(x: Any) -> Tensor:
+    """Return the natural logarithm."""
+    return _unary(x, name="log")
+
+
+def log1p(x: Any) -> Tensor:
+    """Return ``log(1 + x)``, exact near 0."""
+    return _unary(x, name="log1p")
+
+
+def expm1(x: Any) -> Tensor:
+    """Return ``e**x - 1``, exact near 0."""
+    return _unary(x, name="expm1")
+
+
+def sqrt(x: Any) -> Tensor:
+    """Return the square root."""
+    return _unary(x, name="sqrt")
+
+
+def rsqrt(x: Any) -> Tensor:
+    """Return one over the square root."""
+    return _unary(x, name="rsqrt")
+
+
+def square(x: Any) -> Tensor:
+    """Return ``x * x``."""
+    return _unary(x, name="square")
+
+
+def reciprocal(x: Any) -> Tensor:
+    """Return ``1 / x``."""
+    return _unary(x, name="reciprocal", a=1.0)
+
+
+def sin(x: Any) -> Tensor:
+    """Return the sine."""
+    return _unary(x, name="sin")
+
+
+def cos(x: Any) -> Tensor:
+    """Return the cosine."""
+    return _unary(x, name="cos")
+
+
+def tanh(x: Any) -> Tensor:
+    """Return the hyperbolic tangent."""
+    return _unary(x, name="tanh")
+
+
+def sigmoid(x: Any) -> Tensor:
+    """Return ``1 / (1 + e**-x)``."""
+    return _unary(x, name="sigmoid")
+
+
+def erf(x: Any) -> Tensor:
+    """Return the error function."""
+    return _unary(x, name="erf")
+
+
+def sign(x: Any) -> Tensor:
+    """Return -1, 0 or 1; there is no gradient."""
+    return _unary(x, name="sign")
+
+
+def floor(x: Any) -> Tensor:
+    """Round down; there is no gradient."""
+    return _unary(x, name="floor")
+
+
+def ceil(x: Any) -> Tensor:
+    """Round up; there is no gradient."""
+    return _unary(x, name="ceil")
+
+
+def round(x: Any) -> Tensor:  # noqa: A001
+    """Round to the nearest whole number, halves to the even one; there is no gradient."""
+    return _unary(x, name="round")
+
+
+def relu(x: Any) -> Tensor:
+    """Return ``max(x, 0)``."""
+    return _unary(x, name="relu")
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
+    """Return x where it is positive, else ``negative_slope * x``."""
+    return _unary(x, name="leaky_relu", a=_check.number(negative_slope, "leaky_relu", "negative_slope"))
+
+
+def gelu(x: Any, approximate: str = "none") -> Tensor:
+    """Return ``x * Phi(x)`` with the normal distribution function, or its ``"tanh"`` approximation."""
+    _check.one_of(approximate, ("none", "tanh"), "gelu", "approximate")
+    return _unary(x, name="gelu" if approximate == "none" else "gelu_tanh")
+
+
+def silu(x: Any) -> Tensor:
+    """Return ``x * sigmoid(x)``."""
+    return _unary(x, name="silu")
+
+
+def softplus(x: Any) -> Tensor:
+    """Return ``log(1 + e**x)``."""
+    return _unary(x, name="softplus")

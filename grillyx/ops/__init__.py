@@ -1,0 +1,5 @@
+"""One function an op: arrays in, ``(value, pullback)`` out.
+
+A pullback takes the gradient of the value and returns one entry for each input: an `Array`, None where there is no
+gradient, or a function without arguments that computes it, called only if somebody wants it.
+"""

@@ -1,0 +1,180 @@
+"""Functions of one and two variables, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
+from grillyx.engine.kernel import grid, kernel
+from grillyx.ops.reduce import unbroadcast
+from grillyx.ops.shape import broadcast_strides, collapse, expanded
+
+# in the order of the cases in shaders/include/functions.glsl
+UNARY = (
+    "affine", "abs", "exp", "log", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tanh", "sigmoid", "relu",
+    "leaky_relu", "gelu", "gelu_tanh", "silu", "erf", "clip", "sign", "floor", "ceil", "round", "power", "exp_base",
+    "greater_equal", "greater", "equal", "not_equal", "less", "less_equal", "expm1", "log1p", "softplus", "maximum",
+    "minimum", "divide_by",
+)  # fmt: skip
+# in the order of the cases in shaders/include/binary_functions.glsl
+BINARY = (
+    "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "floor_divide", "remainder",
+    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
+)  # fmt: skip
+_UNARY = {name: k for k, name in enumerate(UNARY)}
+_BINARY = {name: k for k, name in enumerate(BINARY)}
+COMPARISONS = frozenset(BINARY[9:])
+FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
+_CODES = {FLOAT: 0, INT: 1, UINT: 2, BOOL: 0}
+
+
+def cast(x: Array, dtype: np.dtype) -> Array:
+    """Return x as another dtype; no copy where the words stay."""
+    if x.dtype == dtype:
+        return x
+    if x.dtype == BOOL and dtype == FLOAT:
+        return x.view(FLOAT)
+    y = empty(x.shape, dtype)
+    if y.size:
+        quads = -(-y.size // 4)
+        target = 3 if dtype == BOOL else _CODES[dtype]
+        kernel("cast")(grid(quads), 8 * y.size, x=x, y=y, quads=quads, FROM=_CODES[x.dtype], TO=target)
+    return y
+
+
+def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
+    """Return ``f(x)`` without a gradient."""
+    x = cast(x, FLOAT)
+    y = empty(x.shape, BOOL if name in COMPARISONS else FLOAT)
+    if y.size:
+        quads = -(-y.size // 4)
+        kernel("unary")(grid(quads), 8 * y.size, x=x, y=y, quads=quads, a=a, b=b, OP=_UNARY[name])
+    return y
+
+
+def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0):
+    """``f(x)`` for a function of `UNARY`, with its parameters."""
+    x = cast(x, FLOAT)
+    y = apply(x, name, a, b)
+
+    def pullback(g: Array):
+        if name == "affine":
+            return (apply(g, "affine", a, 0.0),)
+        gx = empty(x.shape)
+        if gx.size:
+            quads = -(-gx.size // 4)
+            kernel("unary_backward")(
+                grid(quads), 16 * gx.size, x=x, y=y, gy=g, gx=gx, quads=quads, a=a, b=b, OP=_UNARY[name]
+            )
+        return (gx,)
+
+    return y, None if name in FLAT else pullback
+
+
+def _common(a: Array, b: Array, name: str) -> tuple[Array, Array, np.dtype]:
+    """Bring two operands to one dtype, as NumPy would with 32 bits."""
+    if a.dtype.kind in "iu" and b.dtype.kind in "iu" and name not in ("divide", "power"):
+        if a.dtype != b.dtype:
+            a, b = cast(a, INT), cast(b, INT)
+        return a, b, a.dtype
+    return cast(a, FLOAT), cast(b, FLOAT), FLOAT
+
+
+def combine(a: Array, b: Array, name: str) -> Array:
+    """Return ``g(a, b)`` with broadcasting, without a gradient."""
+    a, b, dtype = _common(a, b, name)
+    shape = np.broadcast_shapes(a.shape, b.shape)
+    y = empty(shape, BOOL if name in COMPARISONS else dtype)
+    if y.size == 0:
+        return y
+    options = {"OP": _BINARY[name], "TYPE": _CODES[dtype]}
+    if a.size == b.size == y.size:
+        quads = -(-y.size // 4)
+        kernel("binary")(grid(quads), 12 * y.size, a=a, b=b, y=y, quads=quads, **options)
+        return y
+    d, (s, t) = collapse(shape, broadcast_strides(a.shape, shape), broadcast_strides(b.shape, shape))
+    kernel("binary_broadcast")(
+        grid(y.size), 12 * y.size, a=a, b=b, y=y, n=y.size, d1=d[1], d2=d[2], d3=d[3], d4=d[4], d5=d[5],
+        as0=s[0], as1=s[1], as2=s[2], as3=s[3], as4=s[4], as5=s[5],
+        bs0=t[0], bs1=t[1], bs2=t[2], bs3=t[3], bs4=t[4], bs5=t[5], **options,
+    )  # fmt: skip
+    return y
+
+
+def _share(a: Array, b: Array, y: Array) -> Array:
+    """Return how much of the gradient goes to a where ``y`` is the larger (or smaller) of a and b: ties are halved."""
+    wins, loses = cast(combine(a, y, "equal"), FLOAT), cast(combine(b, y, "equal"), FLOAT)
+    return apply(combine(wins, loses, "subtract"), "affine", 0.5, 0.5)
+
+
+# the gradients for a and for b, each before it is summed over the axes that were broadcast
+_GRADIENTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
+    "add": (lambda g, a, b, y: g, lambda g, a, b, y: g),
+    "subtract": (lambda g, a, b, y: g, lambda g, a, b, y: apply(g, "affine", -1.0, 0.0)),
+    "multiply": (lambda g, a, b, y: combine(g, b, "multiply"), lambda g, a, b, y: combine(g, a, "multiply")),
+    "divide": (
+        lambda g, a, b, y: combine(g, b, "divide"),
+        lambda g, a, b, y: apply(combine(combine(g, y, "multiply"), b, "divide"), "affine", -1.0, 0.0),
+    ),
+    "power": (
+        lambda g, a, b, y: combine(
+            g, combine(b, combine(a, apply(b, "affine", 1.0, -1.0), "power"), "multiply"), "multiply"
+        ),
+        lambda g, a, b, y: combine(g, combine(y, apply(a, "log"), "multiply"), "multiply"),
+    ),
+    "maximum": (
+        lambda g, a, b, y: combine(g, _share(a, b, y), "multiply"),
+        lambda g, a, b, y: combine(g, _share(b, a, y), "multiply"),
+    ),
+}
+_GRADIENTS["minimum"] = _GRADIENTS["maximum"]
+
+
+def binary(a: Array, b: Array, *, name: str):
+    """``g(a, b)`` for a function of `BINARY`, with broadcasting."""
+    y = combine(a, b, name)
+    if name not in _GRADIENTS or y.dtype != FLOAT:
+        return y, None
+    for_a, for_b = _GRADIENTS[name]
+
+    def pullback(g: Array):
+        return (
+            lambda: unbroadcast(for_a(g, a, b, y), a.shape),
+            lambda: unbroadcast(for_b(g, a, b, y), b.shape),
+        )
+
+    return y, pullback
+
+
+def choose(condition: Array, a: Array, b: Array) -> Array:
+    """Return a where the condition is not 0, else b; equal shapes."""
+    y = empty(condition.shape, a.dtype)
+    if y.size:
+        quads = -(-y.size // 4)
+        kernel("select")(grid(quads), 16 * y.size, condition=condition, a=a, b=b, y=y, quads=quads)
+    return y
+
+
+def where(condition: Array, a: Array, b: Array):
+    """``a`` where the condition holds, else ``b``, with broadcasting."""
+    a2, b2, _ = _common(a, b, "add")
+    shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
+    mask = expanded(cast(condition, FLOAT), shape)
+    y = choose(mask, expanded(a2, shape), expanded(b2, shape))
+
+    def pullback(g: Array):
+        return (
+            None,
+            lambda: unbroadcast(combine(g, cast(apply(mask, "not_equal", 0.0), FLOAT), "multiply"), a.shape),
+            lambda: unbroadcast(combine(g, cast(apply(mask, "equal", 0.0), FLOAT), "multiply"), b.shape),
+        )
+
+    return y, pullback if y.dtype == FLOAT else None
+
+
+def astype(x: Array, *, dtype: Any):
+    """Another dtype; the gradient passes only between floats (and booleans, which have none)."""
+    return cast(x, dtype), (lambda g: (g,)) if x.dtype == dtype == FLOAT else None

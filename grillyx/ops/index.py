@@ -1,0 +1,44 @@
+"""Picking by integer indices. The callers have checked that the indices are in range."""
+
+from __future__ import annotations
+
+import math
+
+from grillyx.engine.array import FLOAT, Array, empty
+from grillyx.engine.kernel import grid, kernel
+
+
+def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]):
+    rows, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
+    picks = index.shape[axis] if each else index.size
+    sizes = {"rows": rows, "picks": picks, "inner": inner, "EACH": int(each)}
+    y = empty(shape, x.dtype)
+    if y.size:
+        kernel("gather")(grid(y.size), 12 * y.size, x=x, index=index, y=y, n=y.size, **sizes)
+
+    def pullback(g: Array):
+        gx = empty(x.shape)
+        if gx.size:
+            work = 4 * gx.size * max(picks, 1)
+            kernel("gather_backward")(grid(gx.size), work, gy=g, index=index, gx=gx, n=gx.size, **sizes)
+        return (gx, None)
+
+    return y, pullback if x.dtype == FLOAT else None
+
+
+def take(x: Array, index: Array, *, axis: int):
+    """``x`` at the indices along an axis; the axis is replaced by the axes of `index`."""
+    return _pick(x, index, axis, False, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
+
+
+def gather(x: Array, index: Array, *, axis: int):
+    """An index of its own for every element; `index` has x's shape but along the axis."""
+    return _pick(x, index, axis, True, index.shape)
+
+
+def one_hot(index: Array, *, classes: int):
+    """1 at the index along a new last axis, else 0."""
+    y = empty((*index.shape, classes))
+    if y.size:
+        kernel("one_hot")(grid(y.size), 8 * y.size, index=index, y=y, n=y.size, classes=classes)
+    return y, None

@@ -1,0 +1,135 @@
+"""Reductions over any axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from grillyx.engine.array import BOOL, FLOAT, INT, Array, empty
+from grillyx.engine.kernel import grid, kernel
+from grillyx.ops.shape import Shape, expanded, fill, permuted
+
+_OPS = {"sum": 0, "max": 1, "min": 2, "sum_of_squares": 3, "argmax": 4, "argmin": 5}
+_EMPTY = {"sum": 0.0, "sum_of_squares": 0.0}
+_ENOUGH_THREADS = 2048
+
+
+def _chunks(outer: int, rows: int, inner: int) -> int:
+    """Choose into how many pieces to cut the rows, so that there is work for all threads."""
+    lanes = outer * inner
+    if lanes >= _ENOUGH_THREADS or rows <= 64:
+        return 1
+    return max(1, min(-(-rows // 64), _ENOUGH_THREADS // lanes))
+
+
+def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -> Array:
+    whole = x.dtype.kind in "iu"
+    while True:
+        # integers and indices take the plain way
+        simple = whole or name.startswith("arg")
+        chunks = 1 if name.startswith("arg") else _chunks(outer, rows, inner)
+        chunk = -(-rows // chunks)
+        mode, threads = 0, outer * chunks * inner
+        if whole:
+            mode = 3
+        elif not simple and inner % 4 == 0:
+            mode, threads = 1, threads // 4
+        elif not simple and inner == 1 and rows % 4 == 0:
+            mode, chunk = 2, -(-chunk // 4) * 4
+        chunks = -(-rows // chunk)
+        threads = outer * chunks * (inner // 4 if mode == 1 else inner)
+        y = empty((outer, chunks, inner), x.dtype)
+        kernel("reduce")(
+            grid(threads), 4 * (x.size + y.size), x=x, y=y, n=threads, rows=rows, inner=inner, chunk=chunk,
+            chunks=chunks, scale=scale if chunks == 1 else 1.0, OP=_OPS[name], MODE=mode,
+        )  # fmt: skip
+        if chunks == 1:
+            return y
+        x, rows = y, chunks
+        name = "sum" if name == "sum_of_squares" else name
+
+
+def reduced(x: Array, axes: Sequence[int], name: str, keepdims: bool = False, scale: float = 1.0) -> Array:
+    """Reduce over some axes (numbers from 0, no repeats), without a gradient."""
+    axes = sorted(axes)
+    kept = [k for k in range(x.ndim) if k not in axes]
+    shape = tuple(1 if k in axes else n for k, n in enumerate(x.shape)) if keepdims else tuple(x.shape[k] for k in kept)
+    if x.dtype == BOOL:
+        x = x.view(FLOAT)
+    dtype = INT if name.startswith("arg") else x.dtype
+    rows = math.prod(x.shape[k] for k in axes)
+    size = math.prod(x.shape[k] for k in kept)
+    if size == 0:
+        return empty(shape, dtype)
+    if rows == 0:
+        if name not in _EMPTY:
+            raise ValueError(f"{name}: nothing to choose from in an empty tensor of shape {x.shape} over axes {axes}.")
+        return fill(shape, _EMPTY[name] * scale, dtype)
+    moving = [k for k in axes if x.shape[k] != 1]
+    if moving and moving[-1] - moving[0] + 1 != len([k for k in range(moving[0], moving[-1] + 1) if k in axes or x.shape[k] == 1]):
+        x = permuted(x, [*kept, *axes])  # the axes are not neighbours
+        outer, inner = size, 1
+    else:
+        first = moving[0] if moving else 0
+        outer = math.prod(x.shape[k] for k in kept if k < first)
+        inner = size // outer
+    return _run(x, outer, rows, inner, name, scale).view(dtype).reshape(shape)
+
+
+def unbroadcast(g: Array, shape: Shape) -> Array:
+    """Sum a gradient over the axes along which an operand of `shape` was repeated."""
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    axes = [*range(lead), *(lead + k for k, n in enumerate(shape) if n == 1 and g.shape[lead + k] != 1)]
+    return reduced(g, axes, "sum").reshape(shape)
+
+
+def _shape_kept(x: Array, axes: Sequence[int]) -> Shape:
+    return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
+
+
+def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0):  # noqa: A001
+    """The sum over some axes, times `scale` (one over the count makes it a mean)."""
+    from grillyx.ops.elementwise import apply, cast
+
+    counts = x.dtype == BOOL and scale == 1.0
+    y = reduced(cast(x, FLOAT) if scale != 1.0 else x, axes, "sum", keepdims, scale)
+
+    def pullback(g: Array):
+        small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
+        return (expanded(small.reshape(_shape_kept(x, axes)), x.shape),)
+
+    return (cast(y, INT), None) if counts else (y, pullback if y.dtype == FLOAT else None)
+
+
+def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str):
+    """The maximum or minimum over some axes; equal ones share the gradient."""
+    from grillyx.ops.elementwise import cast, combine
+
+    y = reduced(x, axes, name, keepdims)
+
+    def pullback(g: Array):
+        kept = _shape_kept(x, axes)
+        hits = cast(combine(x, y.reshape(kept), "equal"), FLOAT)
+        count = reduced(hits, axes, "sum", keepdims=True)
+        return (combine(hits, combine(g.reshape(kept), count, "divide"), "multiply"),)
+
+    return y, pullback if y.dtype == FLOAT and x.dtype == FLOAT else None
+
+
+def index_of(x: Array, *, axis: int, keepdims: bool = False, name: str = "argmax"):
+    """The index of the first maximum or minimum along an axis, as int32."""
+    from grillyx.ops.elementwise import cast
+
+    return reduced(cast(x, FLOAT), [axis], name, keepdims), None
+
+
+def norm_of(arrays: Sequence[Array]) -> Array:
+    """Return the 2-norm of all values of several arrays, as an array of one element."""
+    from grillyx.ops.elementwise import apply
+    from grillyx.ops.shape import joined
+
+    squares = [reduced(a, range(a.ndim), "sum_of_squares").reshape((1,)) for a in arrays]
+    total = reduced(joined(squares, 0, (len(squares),), FLOAT), [0], "sum")
+    return apply(total, "sqrt")

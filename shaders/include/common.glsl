@@ -1,0 +1,16 @@
+// Shared by all kernels. A dispatch may go on in the second dimension: see engine/kernel.py, grid().
+#extension GL_GOOGLE_include_directive : require
+
+uint thread() {
+    return gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * (gl_NumWorkGroups.x * gl_WorkGroupSize.x);
+}
+
+// A buffer that may be read as single words or, where rows are aligned, as vec4: two names for one binding.
+#define INPUT(slot, name) \
+    layout(binding = slot) readonly buffer name##_words { float name[]; }; \
+    layout(binding = slot) readonly buffer name##_quads { vec4 name##4[]; };
+#define OUTPUT(slot, name) \
+    layout(binding = slot) buffer name##_words { float name[]; }; \
+    layout(binding = slot) buffer name##_quads { vec4 name##4[]; };
+#define QUADS_IN(slot, name) layout(binding = slot) readonly buffer name##_quads { vec4 name[]; };
+#define QUADS_OUT(slot, name) layout(binding = slot) buffer name##_quads { vec4 name[]; };
