@@ -14,7 +14,7 @@ from grillyx.ops.reduce import reduced
 # in the order of the cases in shaders/include/surrogates.glsl
 SURROGATES = ("ATan", "Sigmoid", "FastSigmoid", "PiecewiseQuadratic", "PiecewiseExp", "SuperSpike", "Erf", "Rect")
 KINDS = {"IF": 0, "LIF": 1, "PLIF": 2}
-_USER, _GIVEN = 100, 255
+USER, GIVEN = 100, 255  # a GLSL line of the user, a function of the user
 _UNROLLED = 32  # beyond it the driver no longer unrolls the time loop, and one pipeline serves every T
 
 
@@ -113,7 +113,7 @@ def neuron(
             surrogate.kernel("neuron_backward")(
                 grid(threads), 16 * x.size, h=h, gs=gs or h, gv_seq=gv_seq or h, gv_last=gv_last or h, v0=v0 or h,
                 w=w or h, sg=sg or h, gx=gx, gv0=gv0, gw=gw or gv0, alpha=surrogate.alpha, DETACH=int(detach_reset),
-                SURROGATE=_GIVEN if sg is not None else surrogate.code, HAS_GS=int(gs is not None),
+                SURROGATE=GIVEN if sg is not None else surrogate.code, HAS_GS=int(gs is not None),
                 HAS_GV_SEQ=int(gv_seq is not None), HAS_GV_LAST=int(gv_last is not None), **shared,
             )  # fmt: skip
         return gx, gv0 if v0 is not None else None, (lambda: reduced(gw, [0], "sum").reshape(w.shape)) if gw else None

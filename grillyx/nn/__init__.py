@@ -1,0 +1,31 @@
+"""Layers, spiking neurons, containers and losses, with torch's and SpikingJelly's names."""
+
+from grillyx.nn import surrogate, utils
+from grillyx.nn._activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
+from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
+from grillyx.nn._layers import AvgPool2d, Dropout, Flatten, Identity, Linear, MaxPool2d
+from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
+from grillyx.nn._module import Buffer, Module, Parameter
+from grillyx.nn._monitor import Monitor
+from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
+from grillyx.nn.surrogate import (
+    ATan,
+    Erf,
+    FastSigmoid,
+    PiecewiseExp,
+    PiecewiseQuadratic,
+    Rect,
+    SoftSign,
+    SuperSpike,
+    SurrogateFunction,
+)
+
+__all__ = [
+    "ATan", "AvgPool2d", "BCEWithLogitsLoss", "BaseNode", "Buffer", "CrossEntropyLoss", "Dropout", "Erf", "FastSigmoid",
+    "Flatten", "GELU", "IFNode", "Identity", "L1Loss", "LIFNode", "LatencyEncoder", "LeakyReLU", "Linear", "MSELoss",
+    "MaxPool2d", "Module", "ModuleList", "Monitor", "MultiStepContainer", "Parameter", "ParametricLIFNode",
+    "PiecewiseExp", "PiecewiseQuadratic", "PoissonEncoder", "ReLU", "Rect", "SeqToANNContainer", "Sequential", "SiLU",
+    "Sigmoid", "SoftSign", "Softmax", "SuperSpike", "SurrogateFunction", "Tanh", "WeightedPhaseEncoder", "surrogate",
+    "utils",
+]  # fmt: skip

@@ -1,0 +1,311 @@
+"""`Module`: attributes that are parameters, buffers or modules are found by walking; nothing is registered."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grillyx import autograd
+from grillyx.autograd import Tensor, as_tensor, to_numpy
+
+_depth = 0  # how many modules are being called, one inside the other
+
+
+class Parameter(Tensor):
+    """A tensor that training changes. An attribute of a module that is one belongs to its parameters.
+
+    Args:
+        data: the first values; anything that `Tensor` takes.
+        requires_grad: False freezes it.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True) -> None:
+        super().__init__(data, requires_grad)
+
+
+class Buffer(Tensor):
+    """A tensor that is saved with a module but not trained, such as a running mean."""
+
+    __slots__ = ()
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` could not match."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Handle:
+    """Removes a hook."""
+
+    def __init__(self, hooks: list, hook: Callable) -> None:
+        self._hooks, self._hook = hooks, hook
+
+    def remove(self) -> None:
+        """Remove the hook; a second call does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+
+
+class Module:
+    """Base of all layers. A subclass makes its parts in ``__init__`` and computes in ``forward``.
+
+    Attributes:
+        training: whether layers such as `Dropout` act; see `train` and `eval`.
+    """
+
+    training = True
+    # a layer that treats each sample by itself and keeps no memory: time steps can share one call
+    per_sample = False
+    _hooks: list[Callable] = []  # noqa: RUF012  # never changed: the first hook gives an instance its own list
+    _call: Any = None
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute the output. Every subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...).")
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        global _depth
+        outermost = _depth == 0
+        inputs = tuple(_enter(x) if outermost else x for x in inputs)
+        _depth += 1
+        try:
+            out = self.forward(*inputs, **options)
+        finally:
+            _depth -= 1
+        # inner modules must not keep tensors alive that the tape no longer needs
+        hold = (lambda x: x) if outermost else _weakly
+        self._call = (hold(inputs), hold(out)) if autograd.is_grad_enabled() else None
+        for hook in tuple(self._hooks):
+            hook(self, inputs, out)
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        """Continue the chain rule from the output of the last call.
+
+        Adds to ``grad`` of the parameters, and returns the gradient of the input (a tuple for several inputs),
+        which is computed when it is read.
+
+        Args:
+            grad: of the output's shape; or without its leading time axis, and then the gradient of the mean over
+                time: it is repeated and divided by T.
+
+        Raises:
+            RuntimeError: there was no call before, or it was made under `no_grad`.
+            ValueError: the gradient has another shape.
+        """
+        name = type(self).__name__
+        if self._call is None:
+            raise RuntimeError(f"{name}.backward: no forward pass to continue from; call the module first, not under no_grad().")
+        inputs, out = (_strongly(x) for x in self._call)
+        outputs, grads = (out, grad) if isinstance(out, tuple) else ((out,), (grad,))
+        if any(o is None for o in outputs):
+            raise RuntimeError(f"{name}.backward: the output of the last call is gone; keep a reference to the model's output.")
+        if len(grads) != len(outputs):
+            raise ValueError(f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output.")
+        seeds = [(o, _fit(g, o, name)) for o, g in zip(outputs, grads, strict=True) if g is not None]
+        if not any(o.requires_grad or o._tracked for o, _ in seeds):
+            raise RuntimeError(f"{name}.backward: the last call recorded nothing; it was made under no_grad().")
+        stops = [x for x in inputs if isinstance(x, Tensor)]
+        found = autograd.run_backward(seeds, stops)
+        return found[0] if len(found) == 1 else tuple(found)
+
+    # --- walking
+    def _parts(self) -> Iterator[tuple[str, Any]]:
+        """Yield ``(name, value)`` of the attributes that may hold parameters; containers rename them."""
+        yield from ((k, v) for k, v in vars(self).items() if k != "_call")
+
+    def _walk(self, kind: type, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Yield ``(name, value)`` of everything of a kind right in this module, in lists and dicts too."""
+        for name, value in self._parts():
+            yield from _unfold(kind, prefix + name, value)
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield ``(name, module)`` of this module and all inside it, each once."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            name, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield name, module
+            stack.extend(reversed(list(module._walk(Module, name + "." if name else ""))))
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield ``(name, module)`` of the modules right in this one."""
+        return self._walk(Module)
+
+    def children(self) -> Iterator[Module]:
+        """Yield the modules right in this one."""
+        return (module for _, module in self.named_children())
+
+    def _named(self, kind: type) -> Iterator[tuple[str, Tensor]]:
+        seen: set[int] = set()
+        for name, module in self.named_modules():
+            for key, value in module._walk(kind, name + "." if name else ""):
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    yield key, value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield ``(name, parameter)``, each parameter once."""
+        return self._named(Parameter)  # type: ignore[return-value]
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield the parameters, each once."""
+        return (p for _, p in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """Yield ``(name, buffer)``, each buffer once."""
+        return self._named(Buffer)  # type: ignore[return-value]
+
+    def buffers(self) -> Iterator[Buffer]:
+        """Yield the buffers, each once."""
+        return (b for _, b in self.named_buffers())
+
+    # --- values
+    def _saved(self) -> dict[str, Tensor]:
+        out: dict[str, Tensor] = {}
+        for name, module in self.named_modules():
+            for kind in (Parameter, Buffer):
+                out.update(module._walk(kind, name + "." if name else ""))
+        return out
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Return copies of all parameters and buffers as NumPy arrays, under torch's names.
+
+        The memory of neurons is not part of it.
+        """
+        return {name: tensor.numpy() for name, tensor in self._saved().items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy values into the parameters and buffers; if anything does not fit, nothing is changed.
+
+        Args:
+            state_dict: name to array (NumPy, `Tensor`, torch CPU tensor).
+            strict: whether missing and unexpected names are an error; wrong shapes always are.
+
+        Raises:
+            ValueError: lists every missing, unexpected and misshapen name.
+        """
+        own = self._saved()
+        given = {name: to_numpy(value) for name, value in state_dict.items()}
+        missing = [k for k in own if k not in given]
+        unexpected = [k for k in given if k not in own]
+        misshapen = [
+            f"{k}: got {given[k].shape}, expected {own[k].shape}" for k in own if k in given and given[k].shape != own[k].shape
+        ]
+        problems = [f"wrong shapes ({'; '.join(misshapen)})"] if misshapen else []
+        if strict and missing:
+            problems.insert(0, f"missing names ({', '.join(missing)})")
+        if strict and unexpected:
+            problems.insert(0, f"unexpected names ({', '.join(unexpected)})")
+        if problems:
+            raise ValueError(f"{type(self).__name__}.load_state_dict: {'; '.join(problems)}. Nothing was changed.")
+        for name, value in given.items():
+            if name in own:
+                own[name].copy_(value)
+        return IncompatibleKeys(missing, unexpected)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradients of all parameters, or set them to 0."""
+        for p in self.parameters():
+            p.grad = None if set_to_none or p.grad is None else p.grad * 0.0
+
+    def requires_grad_(self, requires_grad: bool = True) -> Module:
+        """Freeze all parameters, or let them learn again."""
+        for p in self.parameters():
+            p.requires_grad = bool(requires_grad)
+        return self
+
+    def train(self, mode: bool = True) -> Module:
+        """Set this module and all inside it to training."""
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Module:
+        """Set this module and all inside it to evaluation."""
+        return self.train(False)
+
+    def apply(self, function: Callable[[Module], Any]) -> Module:
+        """Call a function on every module inside, then on this one."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> Handle:
+        """Call ``hook(module, inputs, output)`` after each forward; its result is ignored."""
+        if "_hooks" not in vars(self):
+            self._hooks = []
+        self._hooks.append(hook)
+        return Handle(self._hooks, hook)
+
+    def extra_repr(self) -> str:
+        """Return what stands between the parentheses in ``repr``."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return f"{head})" if not lines else "\n".join([head, *lines, ")"])
+
+
+def _unfold(kind: type, name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, kind):
+        yield name, value
+    elif isinstance(value, (list, tuple)):
+        for k, part in enumerate(value):
+            yield from _unfold(kind, f"{name}.{k}", part)
+    elif isinstance(value, dict):
+        for k, part in value.items():
+            yield from _unfold(kind, f"{name}.{k}", part)
+
+
+def _enter(x: Any) -> Any:
+    """Make a tensor of an array, and let the tape follow it, so that `backward` can return its gradient."""
+    if isinstance(x, Tensor):
+        if x.requires_grad or x._tracked or not autograd.is_grad_enabled():
+            return x
+        fresh = Tensor(x)
+    elif isinstance(x, np.ndarray) or hasattr(x, "__dlpack__") or (hasattr(x, "__array__") and not np.isscalar(x)):
+        fresh = Tensor(x)
+    else:
+        return x
+    fresh._tracked = autograd.is_grad_enabled() and fresh.dtype.kind == "f"
+    return fresh
+
+
+def _weakly(x: Any) -> Any:
+    if isinstance(x, Tensor):
+        return weakref.ref(x)
+    return tuple(map(_weakly, x)) if isinstance(x, tuple) else None
+
+
+def _strongly(x: Any) -> Any:
+    if isinstance(x, weakref.ref):
+        return x()
+    return tuple(map(_strongly, x)) if isinstance(x, tuple) else x
+
+
+def _fit(grad: Any, output: Tensor, name: str) -> Any:
+    g = as_tensor(grad)
+    if g.shape == output.shape:
+        return g.astype(np.float32).array
+    if output.ndim > 1 and g.shape == output.shape[1:]:
+        return (g / float(output.shape[0])).expand(output.shape).array
+    raise ValueError(
+        f"{name}.backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}"
+        + (f", or {output.shape[1:]} for the mean over time." if output.ndim > 1 else ".")
+    )
