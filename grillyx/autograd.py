@@ -312,19 +312,17 @@ class _Rest:
 
     def __init__(self, waiting: dict[int, tuple[Tensor, list[Entry]]], stop: Sequence[Tensor], retain: bool) -> None:
         self.waiting, self.stop, self.retain = waiting, stop, retain
-        self.results: dict[int, Array] | None = None
+        self.found: dict[int, tuple[Tensor, list[Entry]]] | None = None
 
     def get(self, t: Tensor) -> Array:
-        if self.results is None:
+        if self.found is None:
             second = _Backward(lambda t: t._tracked, self.stop, self.retain)
             for other, entries in self.waiting.values():
                 for entry in entries:
                     second.give(other, entry)
             second.run()
-            found = second.waiting
-            self.results = {id(s): _total(s, found[id(s)][1] if id(s) in found else []) for s in self.stop}
-            self.waiting = {}
-        return self.results[id(t)]
+            self.found, self.waiting = second.waiting, {}
+        return _total(t, self.found[id(t)][1] if id(t) in self.found else [])
 
 
 def _total(t: Tensor, entries: Sequence[Entry]) -> Array:

@@ -20,7 +20,7 @@ from grillyx.engine.vulkan import DeviceInfo
 MAX_ALGORITHMS = 4096  # each holds a pipeline; a training step has some tens
 _PREFERENCE = {"discrete": 0, "integrated": 1, "virtual": 2, "cpu": 3, "other": 4}
 _MEMORY_MODES = ("mapped", "staged")
-_KOMPUTE_LIMIT = (1 << 32) - 4  # kp counts bytes in 32 bits and wraps silently beyond
+MAX_BYTES = (1 << 32) - 4  # kp counts bytes in 32 bits and wraps silently beyond
 
 _lock = threading.RLock()
 _current: Device | None = None
@@ -86,7 +86,7 @@ class Device:
         self.info = info
         self.closed = False
         self.mapped = self.memory == "mapped"
-        self.max_bytes = min(info.max_buffer, _KOMPUTE_LIMIT)
+        self.max_bytes = min(info.max_buffer, MAX_BYTES)
         debug = _debug_level()
         self.manager = kompute.open_manager(info.index)
         self.stream = Stream(self.manager, self.sync, debug)

@@ -63,8 +63,8 @@ class Stream:
         self._work += work
         COUNTERS.dispatches += 1
         if self.debug > 1:
-            print(f"grillyx: {name}", file=sys.stderr)
-        if self._count >= MAX_DISPATCHES or self._work >= MAX_WORK:
+            self.flush(name)  # each kernel by itself, so that its time and its failure have a name
+        elif self._count >= MAX_DISPATCHES or self._work >= MAX_WORK:
             self.flush()
 
     def _depends(self, reads: Iterable[int], writes: Iterable[int]) -> bool:
@@ -78,8 +78,8 @@ class Stream:
             self._uploaded = True
             COUNTERS.uploads += 1
 
-    def flush(self) -> None:
-        """Run all that was recorded, and wait for it."""
+    def flush(self, name: str = "") -> None:
+        """Run all that was recorded, and wait for it. `name` is for the debug print."""
         sequence, count = self._sequence, self._count
         if sequence is None:
             return
@@ -100,4 +100,4 @@ class Stream:
             self.pending.clear()
         COUNTERS.submits += 1
         if self.debug:
-            print(f"grillyx: {count} kernels in {(time.perf_counter() - start) * 1e3:.3f} ms", file=sys.stderr)
+            print(f"grillyx: {name or f'{count} kernels'} in {(time.perf_counter() - start) * 1e3:.3f} ms", file=sys.stderr)

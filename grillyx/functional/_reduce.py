@@ -29,8 +29,8 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     x = as_tensor(x)
     axes = _check.axes_of(axis, x.ndim, "mean")
     count = math.prod(x.shape[k] for k in axes)
-    if count == 1 and not axes:
-        return add(x, 0.0)
+    if not axes:
+        return x.astype("float32")
     return _sum(x.astype("float32"), axes=axes, keepdims=keepdims, scale=1.0 / count if count else math.nan)
 
 

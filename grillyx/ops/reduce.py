@@ -11,23 +11,26 @@ from grillyx.ops.shape import Shape, expanded, fill, permuted
 
 _OPS = {"sum": 0, "max": 1, "min": 2, "sum_of_squares": 3, "argmax": 4, "argmin": 5}
 _EMPTY = {"sum": 0.0, "sum_of_squares": 0.0}
-_ENOUGH_THREADS = 2048
+# results that keep a device busy, and values that one pass may as well take in without a second dispatch
+_BUSY = {"cpu": (256, 16384), "gpu": (16384, 2048)}
 
 
-def _chunks(outer: int, rows: int, inner: int) -> int:
+def _chunks(outer: int, rows: int, inner: int, kind: str) -> int:
     """Choose into how many pieces to cut the rows, so that there is work for all threads."""
     lanes = outer * inner
-    if lanes >= _ENOUGH_THREADS or rows <= 64:
+    busy, little = _BUSY["cpu" if kind == "cpu" else "gpu"]
+    if lanes >= busy or rows <= 64 or rows * lanes <= little:
         return 1
-    return max(1, min(-(-rows // 64), _ENOUGH_THREADS // lanes))
+    return max(1, min(-(-rows // 64), busy // lanes))
 
 
 def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -> Array:
     whole = x.dtype.kind in "iu"
+    kind = x.storage.device.info.type
     while True:
         # integers and indices take the plain way
         simple = whole or name.startswith("arg")
-        chunks = 1 if name.startswith("arg") else _chunks(outer, rows, inner)
+        chunks = 1 if name.startswith("arg") else _chunks(outer, rows, inner, kind)
         chunk = -(-rows // chunks)
         mode, threads = 0, outer * chunks * inner
         if whole:
