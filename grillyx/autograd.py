@@ -1,15 +1,12 @@
 """`Tensor`, the tape, and `differentiable`, which lifts an op on arrays to tensors.
 
-The tape is a graph of `Node`: the tensors that went into an op, and its pullback. Backward visits nodes from the newest
-to the oldest, which is always a right order, and frees each one behind itself.
+The tape is a graph of `Node`: the tensors that went into an op, and its pullback. `grillyx._backward` walks over it.
 """
 
 from __future__ import annotations
 
 import functools
-import heapq
 import itertools
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,12 +17,9 @@ from grillyx._numpy_face import NumPyFace
 from grillyx.engine import array as device_array
 from grillyx.engine.array import FLOAT, Array
 from grillyx.ops import shape as shape_ops
-from grillyx.ops.elementwise import combine
 
-Entry = Array | Callable[[], Array] | None  # one gradient, as a pullback gives it
 _order = itertools.count()
 _recording = True
-_deferred: weakref.WeakSet[Tensor] = weakref.WeakSet()
 
 
 class Node:
@@ -110,7 +104,7 @@ class Tensor(NumPyFace):
                 "backward: nothing to differentiate; this tensor depends on none that requires a gradient, or it was "
                 "computed under no_grad()."
             )
-        run_backward([(self, seed_gradient(self, gradient))], retain_graph=retain_graph)
+        _walk.run_backward([(self, _walk.seed_gradient(self, gradient))], retain_graph=retain_graph)
 
     def detach(self) -> Tensor:
         """Return the same values without their history."""
@@ -127,7 +121,7 @@ class Tensor(NumPyFace):
             raise ValueError(f"Tensor.copy_: wrong shape, got {host.shape}; expected {self.shape}.")
         if self.dtype.kind == "f" and host.dtype.kind not in "fiub":
             raise TypeError(f"Tensor.copy_: wrong dtype, got {host.dtype}; expected numbers.")
-        settle()
+        _walk.settle()
         device_array.write(self.array, host.astype(self.dtype))
         return self
 
@@ -202,7 +196,7 @@ def wrap(value: Any, pullback: Callable | None, parents: Sequence[Tensor | None]
         needed = any(t.requires_grad for t in parents if t is not None)
         tracked = any(t._tracked for t in parents if t is not None)
         if needed or tracked:
-            known = tuple(t if t is not None else _NOTHING for t in parents)
+            known = tuple(t if t is not None else NOTHING for t in parents)
             node = Node(name, known, pullback, len(values))
             for k, t in enumerate(out):
                 if t is not None:
@@ -222,130 +216,7 @@ def differentiable(op: Callable[..., Any]) -> Callable[..., Any]:
     return lifted
 
 
-def seed_gradient(output: Tensor, gradient: Any) -> Array:
-    """Return the gradient to start from; a missing leading time axis means the gradient of the mean over time."""
-    if gradient is None:
-        if output.size != 1:
-            raise ValueError(
-                f"backward: a gradient is needed for an output of shape {output.shape}; pass one of that shape, or "
-                "reduce it to one number first, as with .mean()."
-            )
-        return shape_ops.fill(output.shape, 1.0)
-    g = as_tensor(gradient)
-    if g.shape != output.shape:
-        raise ValueError(f"backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}.")
-    return g.astype(np.float32).array
-
-
-class _Backward:
-    """One walk over the tape. Contributions to tensors that are not `accepted` are put off in `waiting`."""
-
-    def __init__(self, accept: Callable[[Tensor], bool], stop: Sequence[Tensor], retain_graph: bool) -> None:
-        self.accept, self.stop, self.retain_graph = accept, {id(t) for t in stop}, retain_graph
-        self.heap: list[Node] = []
-        self.slots: dict[Node, list[Array | None]] = {}
-        self.waiting: dict[int, tuple[Tensor, list[Entry]]] = {}
-
-    def give(self, t: Tensor, entry: Entry) -> None:
-        if entry is None or t is _NOTHING:
-            return
-        if id(t) in self.stop or not self.accept(t):
-            if t._tracked or id(t) in self.stop:
-                self.waiting.setdefault(id(t), (t, []))[1].append(entry)
-            return
-        g = entry if type(entry) is Array else entry()  # type: ignore[operator]
-        node = t._node
-        if node is None:
-            t.grad = Tensor(g if t.grad is None else combine(t.grad.array, g, "add"))
-            return
-        slots = self.slots.get(node)
-        if slots is None:
-            slots = self.slots[node] = [None] * node.outputs
-            heapq.heappush(self.heap, node)
-        before = slots[t._index]
-        slots[t._index] = g if before is None else combine(before, g, "add")
-
-    def run(self) -> None:
-        while self.heap:
-            node = heapq.heappop(self.heap)
-            if node.pullback is None:
-                raise RuntimeError(
-                    f"backward: the graph of an earlier step ({node.name}) was already used up. Between sequences call "
-                    "functional.reset_net(model), or functional.detach_net(model) to keep the state; or pass "
-                    "retain_graph=True to the earlier backward."
-                )
-            for t, version in node.versions:
-                if t.array.storage.version != version:
-                    raise RuntimeError(
-                        f"backward: a parameter of shape {t.shape} was changed after the forward pass that used it "
-                        f"({node.name}). Call backward before optimizer.step() and before loading values."
-                    )
-            entries = node.pullback(*self.slots.pop(node))
-            for t, entry in zip(node.parents, entries, strict=True):
-                self.give(t, entry)
-            if not self.retain_graph:
-                node.pullback, node.parents, node.versions = None, (), []
-
-
-def run_backward(
-    seeds: Sequence[tuple[Tensor, Array]], stop: Sequence[Tensor] = (), retain_graph: bool = False
-) -> list[Tensor]:
-    """Fill ``grad`` of the leaves, and return the gradients of the tensors in `stop`, each computed when it is read.
-
-    Nothing is propagated beyond `stop`.
-    """
-    first = _Backward(lambda t: t.requires_grad, stop, retain_graph)
-    for t, g in seeds:
-        first.give(t, g)
-    first.run()
-    for t in stop:
-        if t.requires_grad and t._node is None and id(t) in first.waiting:
-            total = _total(t, first.waiting[id(t)][1])
-            first.waiting[id(t)] = (t, [total])
-            t.grad = Tensor(total if t.grad is None else combine(t.grad.array, total, "add"))
-    rest = _Rest(first.waiting, stop, retain_graph)
-    return [_put_off(t, rest) for t in stop]
-
-
-class _Rest:
-    """What is left to do for the gradients of a module's inputs; done once, when the first of them is read."""
-
-    def __init__(self, waiting: dict[int, tuple[Tensor, list[Entry]]], stop: Sequence[Tensor], retain: bool) -> None:
-        self.waiting, self.stop, self.retain = waiting, stop, retain
-        self.found: dict[int, tuple[Tensor, list[Entry]]] | None = None
-
-    def get(self, t: Tensor) -> Array:
-        if self.found is None:
-            second = _Backward(lambda t: t._tracked, self.stop, self.retain)
-            for other, entries in self.waiting.values():
-                for entry in entries:
-                    second.give(other, entry)
-            second.run()
-            self.found, self.waiting = second.waiting, {}
-        return _total(t, self.found[id(t)][1] if id(t) in self.found else [])
-
-
-def _total(t: Tensor, entries: Sequence[Entry]) -> Array:
-    parts = [e if type(e) is Array else e() for e in entries]  # type: ignore[operator,misc]
-    if not parts:
-        return shape_ops.fill(t.shape, 0.0)
-    return functools.reduce(lambda a, b: combine(a, b, "add"), parts)
-
-
-def _put_off(t: Tensor, rest: _Rest) -> Tensor:
-    out = _Later(lambda: rest.get(t))
-    _deferred.add(out)
-    return out
-
-
-def settle() -> None:
-    """Compute what was put off, before values that it depends on are changed in place."""
-    for t in list(_deferred):
-        _ = t.array
-    _deferred.clear()
-
-
-class _Later(Tensor):
+class Later(Tensor):
     """A tensor whose values are computed when they are read."""
 
     def __init__(self, compute: Callable[[], Array]) -> None:
@@ -353,4 +224,12 @@ class _Later(Tensor):
         self._array, self._bounds, self._index = compute, None, 0
 
 
-_NOTHING = _Later(lambda: shape_ops.fill((), 0.0))  # stands for an input that an op was not given
+NOTHING = Later(lambda: shape_ops.fill((), 0.0))  # stands for an input that an op was not given
+
+from grillyx import _backward as _walk  # noqa: E402  # it needs the names above
+from grillyx._backward import run_backward, seed_gradient, settle  # noqa: E402
+
+__all__ = [
+    "NOTHING", "Later", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
+    "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "wrap",
+]  # fmt: skip

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from grillyx.engine.array import UINT
 from grillyx.engine.device import current_device
@@ -15,7 +15,10 @@ from grillyx.engine.kernel import grid, kernel
 from grillyx.engine.pool import Buffer, Pool
 from grillyx.ops import random
 
-settings.register_profile("grillyx", deadline=None, derandomize=True, max_examples=12, database=None)
+settings.register_profile(
+    "grillyx", deadline=None, derandomize=True, max_examples=12, database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # shaders compile; seeds stay
+)  # fmt: skip
 settings.load_profile("grillyx")
 
 NAN_BITS = int(np.array(np.nan, np.float32).view(UINT))
