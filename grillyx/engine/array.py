@@ -82,7 +82,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
             f"Tensor: too large for {device.info.name}, got {4 * words:,} bytes for shape {shape}; expected at most "
             f"{device.max_bytes:,} bytes in one tensor (maxStorageBufferRange). Split it, or use smaller batches."
         )
-    return Array(Storage(device, device.pool.acquire(words, device.mapped)), shape, dtype)
+    try:
+        buffer = device.pool.acquire(words, device.mapped)
+    except MemoryError:
+        device.empty_cache()  # what waits for reuse in other sizes may be what is missing
+        buffer = device.pool.acquire(words, device.mapped)
+    return Array(Storage(device, buffer), shape, dtype)
 
 
 def _check_integers(data: np.ndarray, low: int, high: int) -> None:
@@ -164,6 +169,7 @@ def download(storage: Storage, words: int) -> np.ndarray:
     """Run what is recorded and return a copy of the first words of a storage, as uint32."""
     device = storage.device
     device.check_open()
+    device.pool.end_step()
     out = np.empty(words, UINT)
     if words == 0:
         return out

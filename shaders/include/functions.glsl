@@ -1,3 +1,4 @@
+#include "arithmetic.glsl"
 // The functions of one variable: f(x) and its derivative, one line each. The order is that of UNARY in ops/elementwise.py.
 // a and b are parameters; y = f(x). Written so that large arguments neither overflow nor give NaN.
 const float TWO_OVER_SQRT_PI = 1.1283791670955126, ONE_OVER_SQRT_2 = 0.7071067811865476, ONE_OVER_SQRT_2PI = 0.3989422804014327;
@@ -24,14 +25,6 @@ float log1p_(float x) {
     float s = x / (2.0 + x), w = s * s; // log1p(x) = 2 atanh(x / (2 + x))
     return 2.0 * s * (1.0 + w * (1.0 / 3.0 + w * (0.2 + w * (1.0 / 7.0))));
 }
-float safe_pow(float x, float e) { // pow() of GLSL is undefined for x < 0
-    if (e == 0.0) return 1.0;
-    if (e == 2.0) return x * x;
-    if (x >= 0.0) return x == 0.0 ? (e > 0.0 ? 0.0 : uintBitsToFloat(0x7F800000u)) : pow(x, e);
-    if (e != floor(e)) return uintBitsToFloat(0x7FC00000u);
-    float m = pow(-x, e);
-    return mod(e, 2.0) == 0.0 ? m : -m;
-}
 
 float f(uint op, float x, float a, float b) {
     switch (op) {
@@ -54,12 +47,12 @@ float f(uint op, float x, float a, float b) {
         case 16: return x * stable_sigmoid(x); // silu
         case 17: return erf_(x);
         case 18: return x != x ? x : clamp(x, a, b); // clip
-        case 19: return sign(x);
+        case 19: return x != x ? x : sign(x);
         case 20: return floor(x);
         case 21: return ceil(x);
         case 22: return roundEven(x); // round
-        case 23: return safe_pow(x, a); // power
-        case 24: return a < 0.0 ? uintBitsToFloat(0x7FC00000u) : a == 0.0 ? (x == 0.0 ? 1.0 : 0.0) : exp(x * log(a)); // exp_base: a^x
+        case 23: return power(x, a);
+        case 24: return power(a, x); // exp_base
         case 25: return x >= a ? 1.0 : 0.0; // greater_equal
         case 26: return x > a ? 1.0 : 0.0;  // greater
         case 27: return x == a ? 1.0 : 0.0; // equal
@@ -69,9 +62,9 @@ float f(uint op, float x, float a, float b) {
         case 31: return expm1_(x);
         case 32: return log1p_(x);
         case 33: return max(x, 0.0) + log1p_(exp(-abs(x))); // softplus
-        case 34: return max(x, a); // maximum
-        case 35: return min(x, a); // minimum
-        case 36: return x / a;     // divide_by
+        case 34: return larger(x, a);  // maximum
+        case 35: return smaller(x, a); // minimum
+        case 36: return x / a;         // divide_by
     }
     return 0.0;
 }
@@ -98,8 +91,8 @@ float df(uint op, float x, float y, float a, float b) {
         case 16: { float s = stable_sigmoid(x); return s + y * (1.0 - s); }
         case 17: return TWO_OVER_SQRT_PI * exp(-x * x);
         case 18: return x >= a && x <= b ? 1.0 : 0.0;
-        case 23: return a == 0.0 ? 0.0 : a == 2.0 ? 2.0 * x : a * safe_pow(x, a - 1.0);
-        case 24: return y * log(a);
+        case 23: return a == 0.0 ? 0.0 : a * power(x, a - 1.0);
+        case 24: return a == 0.0 ? 0.0 : y * log(a);
         case 31: return y + 1.0;
         case 32: return 1.0 / (1.0 + x);
         case 33: return stable_sigmoid(x);

@@ -1,0 +1,127 @@
+"""Optimizer steps: parameters and their state change in place, up to four parameters to a dispatch.
+
+Everything that may differ from step to step is a push constant, so a changing learning rate makes no new pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from grillyx.engine.array import Array, empty
+from grillyx.engine.kernel import Kernel, custom_kernel, grid, kernel
+
+SLOTS = 4  # tensors that a shader takes as it is installed
+_CPU_THREADS = 4096  # fewer, longer loops: a CPU device goes through all slots in each thread
+_narrow = cache(lambda name, slots: custom_kernel(name, {"SLOTS": str(slots)}))
+
+
+def _shader(name: str, a_slot: int, shared: int, bindings: int) -> tuple[Kernel, int]:
+    """Return the shader, and for how many tensors it has slots, where a device allows so many bindings."""
+    slots = min(SLOTS, (bindings - shared) // a_slot)
+    if slots < 1:
+        raise NotImplementedError(
+            f"{name}: too many arrays for this device, got {bindings} storage buffers in a shader; expected at least "
+            f"{a_slot + shared}. Choose another device with GRILLYX_DEVICE or grillyx.use_device."
+        )
+    return (kernel(name) if slots == SLOTS else _narrow(name, slots)), slots
+
+
+def _run(
+    name: str, tensors: Mapping[str, Sequence[Array]], numbers: Mapping[str, Sequence[float]], /, **shared: Array | float
+) -> None:
+    """Run a shader of ``slots.glsl`` over all rows of `tensors` and `numbers`, whose keys are its names without the slot."""
+    first = next(iter(tensors.values()))
+    rows = [row for row, array in enumerate(first) if array.size]
+    if not rows:
+        return
+    info = first[0].storage.device.info
+    arrays = sum(isinstance(value, Array) for value in shared.values())
+    shader, slots = _shader(name, len(tensors), arrays, info.max_bindings)
+    for start in range(0, len(rows), slots):
+        part = rows[start : start + slots]
+        # an empty slot needs something that is bound; it has no elements to work on
+        filled = part + part[:1] * (SLOTS - len(part))
+        quads = [-(-first[row].size // 4) for row in part] + [0] * (SLOTS - len(part))
+        given = {f"n{k}": n for k, n in enumerate(quads)} | shared
+        given |= {f"{key}{k}": values[row] for key, values in tensors.items() for k, row in enumerate(filled[:slots])}
+        given |= {f"{key}{k}": values[row] for key, values in numbers.items() for k, row in enumerate(filled)}
+        threads = min(max(quads), _CPU_THREADS) if info.type == "cpu" else max(quads)
+        shader(grid(threads), 16 * (len(tensors) + 2) * sum(quads), **given)
+
+
+def _step(name: str, tensors: Mapping[str, Sequence[Array]], numbers: Mapping[str, Sequence[float]], /, **shared: float) -> None:
+    _run(name, tensors, numbers, **shared)
+    for p in tensors["p"]:
+        p.storage.version += 1
+
+
+def sgd(
+    params: Sequence[Array], grads: Sequence[Array], buffers: Sequence[Array] | None, fresh: Sequence[bool], *, lr: float,
+    momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """Gradient descent, with momentum where there are `buffers` (zeros where `fresh`, which takes in g undamped).
+
+    ::
+
+        g = ∓grad + weight_decay·p
+        b = momentum·b + (1 − dampening)·g          (the first time b = g)
+        p = p − lr·(g + momentum·b  if nesterov else b)
+    """
+    tensors = {"p": params, "g": grads, "b": params if buffers is None else buffers}
+    _step(
+        "sgd", tensors, {"s": [1.0 if new else 1.0 - dampening for new in fresh]}, lr=lr, momentum=momentum,
+        l2=weight_decay, flip=-1.0 if maximize else 1.0, MOMENTUM=int(buffers is not None), NESTEROV=int(nesterov),
+    )  # fmt: skip
+
+
+def adam(
+    params: Sequence[Array], grads: Sequence[Array], means: Sequence[Array], squares: Sequence[Array],
+    steps: Sequence[int], *, lr: float, betas: tuple[float, float], eps: float, weight_decay: float, decoupled: bool,
+    maximize: bool,
+) -> None:  # fmt: skip
+    """Adam, and AdamW where the weight decay is `decoupled`; `steps` counts from 1, for each parameter.
+
+    ::
+
+        g = ∓grad + weight_decay·p                  (Adam)
+        p = (1 − lr·weight_decay)·p                 (AdamW)
+        m = β₁·m + (1 − β₁)·g,   v = β₂·v + (1 − β₂)·g²
+        p = p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + eps)
+    """
+    beta1, beta2 = betas
+    numbers = {"a": [lr / (1.0 - beta1**t) for t in steps], "c": [(1.0 - beta2**t) ** 0.5 for t in steps]}
+    _step(
+        "adam", {"p": params, "g": grads, "m": means, "v": squares}, numbers, beta1=beta1, weight1=1.0 - beta1,
+        beta2=beta2, weight2=1.0 - beta2, eps=eps, l2=0.0 if decoupled else weight_decay,
+        shrink=1.0 - lr * weight_decay if decoupled else 1.0, flip=-1.0 if maximize else 1.0,
+    )  # fmt: skip
+
+
+def rmsprop(
+    params: Sequence[Array], grads: Sequence[Array], squares: Sequence[Array], means: Sequence[Array] | None,
+    buffers: Sequence[Array] | None, *, lr: float, alpha: float, eps: float, weight_decay: float, momentum: float,
+    maximize: bool,
+) -> None:  # fmt: skip
+    """RMSprop, centered where there are `means`, with momentum where there are `buffers`.
+
+    ::
+
+        g = ∓grad + weight_decay·p
+        v = α·v + (1 − α)·g²,   a = α·a + (1 − α)·g
+        d = g / (√(v − a²  if centered else v) + eps)
+        b = momentum·b + d
+        p = p − lr·(b  with momentum, else d)
+    """
+    tensors = {"p": params, "g": grads, "v": squares, "a": means or squares, "b": buffers or squares}
+    _step(
+        "rmsprop", tensors, {}, lr=lr, alpha=alpha, weight=1.0 - alpha, eps=eps, momentum=momentum, l2=weight_decay,
+        flip=-1.0 if maximize else 1.0, MOMENTUM=int(buffers is not None), CENTERED=int(means is not None),
+    )  # fmt: skip
+
+
+def scaled(arrays: Sequence[Array], factor: Array) -> list[Array]:
+    """Return all arrays times one number that is on the device."""
+    out = [empty(x.shape) for x in arrays]
+    _run("scale", {"x": arrays, "y": out}, {}, factor=factor)
+    return out
