@@ -16,7 +16,7 @@ from grillyx.engine.pool import Buffer, Pool
 from grillyx.ops import random
 
 settings.register_profile(
-    "grillyx", deadline=None, derandomize=True, max_examples=12, database=None,
+    "grillyx", deadline=None, derandomize=True, max_examples=25, database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # shaders compile; seeds stay
 )  # fmt: skip
 settings.load_profile("grillyx")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor
+from grillyx.engine.array import BOOL, FLOAT, INT, UINT
 
 
 def axis_of(axis: Any, ndim: int, name: str) -> int:
@@ -37,6 +38,15 @@ def axes_of(axis: Any, ndim: int, name: str) -> tuple[int, ...]:
 def shape_of(shape: Any) -> tuple[int, ...]:
     """Return a shape given as a number or a sequence of numbers."""
     return (shape.__index__(),) if hasattr(shape, "__index__") else tuple(int(n.__index__()) for n in shape)
+
+
+def dtype_of(dtype: Any, name: str) -> np.dtype:
+    """Return the dtype on the device for one of NumPy's."""
+    kind = np.dtype(dtype)
+    wanted = {"f": FLOAT, "b": BOOL, "i": INT, "u": UINT}.get(kind.kind)
+    if wanted is None or (kind.kind != "b" and kind.itemsize < 4):
+        raise TypeError(f"{name}: no such dtype on the device, got {kind}; expected float32, int32, uint32 or bool.")
+    return wanted
 
 
 def broadcast(name: str, *shapes: Sequence[int]) -> tuple[int, ...]:

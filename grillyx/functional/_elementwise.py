@@ -1,4 +1,4 @@
-"""Element by element: arithmetic, comparisons, elementary functions, activations."""
+"""Element by element: arithmetic, comparisons, choice, dtypes."""
 
 from __future__ import annotations
 
@@ -192,11 +192,7 @@ def astype(x: Any, dtype: Any) -> Tensor:
     Raises:
         TypeError: any other dtype.
     """
-    kind = np.dtype(dtype)
-    wanted = {"f": FLOAT, "b": BOOL, "i": INT, "u": UINT}.get(kind.kind)
-    if wanted is None or (kind.kind != "b" and kind.itemsize < 4):
-        raise TypeError(f"astype: no such dtype on the device, got {kind}; expected float32, int32, uint32 or bool.")
-    return _astype(as_tensor(x), dtype=wanted)
+    return _astype(as_tensor(x), dtype=_check.dtype_of(dtype, "astype"))
 
 
 def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor:  # noqa: A002
@@ -230,114 +226,3 @@ def abs(x: Any) -> Tensor:  # noqa: A001
     if t.dtype == INT:
         return maximum(t, neg(t))
     return t if t.dtype == UINT else _unary(t, name="abs")
-
-
-def exp(x: Any) -> Tensor:
-    """Return ``e**x``."""
-    return _unary(x, name="exp")
-
-
-def log(x: Any) -> Tensor:
-    """Return the natural logarithm."""
-    return _unary(x, name="log")
-
-
-def log1p(x: Any) -> Tensor:
-    """Return ``log(1 + x)``, exact near 0."""
-    return _unary(x, name="log1p")
-
-
-def expm1(x: Any) -> Tensor:
-    """Return ``e**x - 1``, exact near 0."""
-    return _unary(x, name="expm1")
-
-
-def sqrt(x: Any) -> Tensor:
-    """Return the square root."""
-    return _unary(x, name="sqrt")
-
-
-def rsqrt(x: Any) -> Tensor:
-    """Return one over the square root."""
-    return _unary(x, name="rsqrt")
-
-
-def square(x: Any) -> Tensor:
-    """Return ``x * x``."""
-    return multiply(x, x) if _whole(x) else _unary(x, name="square")
-
-
-def reciprocal(x: Any) -> Tensor:
-    """Return ``1 / x``."""
-    return _unary(x, name="reciprocal", a=1.0)
-
-
-def sin(x: Any) -> Tensor:
-    """Return the sine."""
-    return _unary(x, name="sin")
-
-
-def cos(x: Any) -> Tensor:
-    """Return the cosine."""
-    return _unary(x, name="cos")
-
-
-def tanh(x: Any) -> Tensor:
-    """Return the hyperbolic tangent."""
-    return _unary(x, name="tanh")
-
-
-def sigmoid(x: Any) -> Tensor:
-    """Return ``1 / (1 + e**-x)``."""
-    return _unary(x, name="sigmoid")
-
-
-def erf(x: Any) -> Tensor:
-    """Return the error function."""
-    return _unary(x, name="erf")
-
-
-def sign(x: Any) -> Tensor:
-    """Return -1, 0 or 1; there is no gradient."""
-    return astype(_unary(x, name="sign"), INT if _whole(x) else FLOAT)
-
-
-def floor(x: Any) -> Tensor:
-    """Round down; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="floor")
-
-
-def ceil(x: Any) -> Tensor:
-    """Round up; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="ceil")
-
-
-def round(x: Any) -> Tensor:  # noqa: A001
-    """Round to the nearest whole number, halves to the even one; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="round")
-
-
-def relu(x: Any) -> Tensor:
-    """Return ``max(x, 0)``."""
-    return _unary(x, name="relu")
-
-
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Tensor:
-    """Return x where it is positive, else ``negative_slope * x``."""
-    return _unary(x, name="leaky_relu", a=_check.number(negative_slope, "leaky_relu", "negative_slope"))
-
-
-def gelu(x: Any, approximate: str = "none") -> Tensor:
-    """Return ``x * Phi(x)`` with the normal distribution function, or its ``"tanh"`` approximation."""
-    _check.one_of(approximate, ("none", "tanh"), "gelu", "approximate")
-    return _unary(x, name="gelu" if approximate == "none" else "gelu_tanh")
-
-
-def silu(x: Any) -> Tensor:
-    """Return ``x * sigmoid(x)``."""
-    return _unary(x, name="silu")
-
-
-def softplus(x: Any) -> Tensor:
-    """Return ``log(1 + e**x)``."""
-    return _unary(x, name="softplus")

@@ -10,7 +10,8 @@ import numpy as np
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.engine.array import FLOAT
 from grillyx.functional import _check
-from grillyx.functional._elementwise import add, clip, greater_equal, log, multiply, round, subtract
+from grillyx.functional._elementwise import add, clip, greater_equal, multiply, subtract
+from grillyx.functional._unary import log, round
 from grillyx.functional._shape import broadcast_to, one_hot, stack
 from grillyx.ops import random
 

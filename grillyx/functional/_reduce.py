@@ -7,7 +7,8 @@ from typing import Any
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
-from grillyx.functional._elementwise import add, divide, exp, log, sqrt, square, subtract
+from grillyx.functional._elementwise import add, divide, subtract
+from grillyx.functional._unary import exp, log, sqrt, square
 from grillyx.functional._shape import flatten, reshape
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import softmax as softmax_ops

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
-from grillyx.engine.array import BOOL, FLOAT
+from grillyx.engine.array import BOOL
 from grillyx.functional import _check
 from grillyx.functional._elementwise import astype
 from grillyx.ops import index as index_ops
@@ -105,7 +105,8 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
                 f"concatenate: shapes must agree but for axis {axis}, got {' and '.join(str(p.shape) for p in parts)}."
             )
     if len({t.dtype for t in parts}) > 1:
-        parts = [astype(t, np.float32) for t in parts]
+        wanted = np.float32 if any(t.dtype.kind == "f" for t in parts) else np.int32
+        parts = [astype(t, wanted) for t in parts]
     return _concatenate(*parts, axis=k)
 
 
@@ -232,5 +233,4 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
 def full_like(x: Any, fill_value: float, dtype: Any = None) -> Tensor:
     """Return one value in x's shape."""
     x = as_tensor(x)
-    made = Tensor(shape_ops.fill(x.shape, fill_value, x.dtype if dtype is None else FLOAT))
-    return made if dtype is None else astype(made, dtype)
+    return Tensor(shape_ops.fill(x.shape, fill_value, x.dtype if dtype is None else _check.dtype_of(dtype, "full_like")))

@@ -64,8 +64,8 @@ def sgd(
 
     ::
 
-        g = ∓grad + weight_decay·p
-        b = momentum·b + (1 − dampening)·g          (the first time b = g)
+        g = grad + weight_decay·p                   (−grad with maximize)
+        b = momentum·b + (1 − dampening)·g           (the first time b = g)
         p = p − lr·(g + momentum·b  if nesterov else b)
     """
     tensors = {"p": params, "g": grads, "b": params if buffers is None else buffers}
@@ -84,7 +84,7 @@ def adam(
 
     ::
 
-        g = ∓grad + weight_decay·p                  (Adam)
+        g = grad + weight_decay·p                   (Adam; −grad with maximize)
         p = (1 − lr·weight_decay)·p                 (AdamW)
         m = β₁·m + (1 − β₁)·g,   v = β₂·v + (1 − β₂)·g²
         p = p − lr/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + eps)
@@ -107,7 +107,7 @@ def rmsprop(
 
     ::
 
-        g = ∓grad + weight_decay·p
+        g = grad + weight_decay·p                   (−grad with maximize)
         v = α·v + (1 − α)·g²,   a = α·a + (1 − α)·g
         d = g / (√(v − a²  if centered else v) + eps)
         b = momentum·b + d

@@ -69,7 +69,8 @@ def fill(shape: Shape, value: float, dtype: np.dtype = FLOAT) -> Array:
     """Return an array full of one value."""
     y = empty(shape, dtype)
     if y.size:
-        bits = np.array(value, FLOAT if dtype.kind == "b" else dtype).view(np.uint32)
+        word = np.array(value, dtype)
+        bits = word.astype(FLOAT if dtype.kind == "b" else dtype).view(np.uint32)
         quads = -(-y.size // 4)
         kernel("fill")(grid(quads), 4 * y.size, y=y, quads=quads, value=int(bits))
     return y

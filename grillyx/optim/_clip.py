@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from grillyx.autograd import Tensor
+from grillyx.autograd import Tensor, as_tensor
+from grillyx.engine.array import FLOAT, Array
 from grillyx.functional import _check
-from grillyx.ops.elementwise import apply, combine
+from grillyx.ops.elementwise import apply, cast
+from grillyx.ops.optim import scaled
 from grillyx.ops.reduce import norm_of, reduced
 from grillyx.ops.shape import fill, joined
 
@@ -31,6 +33,10 @@ def _with_gradients(parameters: Tensor | Iterable[Tensor], name: str) -> list[Te
                 "Pass model.parameters()."
             )
     return [p for p in {id(p): p for p in found}.values() if p.grad is not None]
+
+
+def _gradient(p: Tensor) -> Array:
+    return cast(as_tensor(p.grad).array, FLOAT)
 
 
 def clip_grad_norm_(
@@ -63,14 +69,15 @@ def clip_grad_norm_(
     if order not in (2.0, math.inf):
         raise ValueError(f"clip_grad_norm_: unknown norm_type, got {norm_type!r}; expected 2 or math.inf.")
     found = _with_gradients(parameters, "clip_grad_norm_")
-    grads = [p.grad.array for p in found if p.grad is not None and p.grad.size]
+    every = [_gradient(p) for p in found]
+    grads = [g for g in every if g.size]
     if not grads:
         return Tensor(fill((), 0.0))
     if order == 2.0:
         norm = norm_of(grads)
     else:
         largest = [reduced(apply(g, "abs"), range(g.ndim), "max").reshape((1,)) for g in grads]
-        norm = reduced(joined(largest, 0, (len(largest),), largest[0].dtype), [0], "max")
+        norm = reduced(joined(largest, 0, (len(largest),), FLOAT), [0], "max")
     if error_if_nonfinite and not math.isfinite(norm.numpy().item()):
         raise RuntimeError(
             f"clip_grad_norm_: the norm of the gradients is not finite, got {norm.numpy().item()}; expected a number. "
@@ -78,8 +85,8 @@ def clip_grad_norm_(
         )
     # "clip" hands a NaN on, where "minimum" may drop it
     factor = apply(apply(apply(norm, "affine", 1.0, 1e-6), "reciprocal", limit), "clip", 0.0, 1.0)
-    for p in found:
-        p.grad = Tensor(combine(p.grad.array, factor, "multiply"))
+    for p, g in zip(found, scaled(every, factor), strict=True):
+        p.grad = Tensor(g)
     return Tensor(norm)
 
 
@@ -100,7 +107,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     """
     limit = _limit(clip_value, "clip_grad_value_", "clip_value")
     for p in _with_gradients(parameters, "clip_grad_value_"):
-        p.grad = Tensor(apply(p.grad.array, "clip", -limit, limit))
+        p.grad = Tensor(apply(_gradient(p), "clip", -limit, limit))
 
 
 def _limit(value: Any, name: str, what: str) -> float:

@@ -1,9 +1,9 @@
-// Shared by all kernels. A dispatch may go on in the second dimension: see engine/kernel.py, grid().
+// Shared by all kernels.
 #extension GL_GOOGLE_include_directive : require
 
-uint thread() {
-    return gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * (gl_NumWorkGroups.x * gl_WorkGroupSize.x);
-}
+// A dispatch may go on in the second dimension: see engine/kernel.py, grid(). A macro, because gl_WorkGroupSize is 1
+// until local_size is declared.
+#define thread() (gl_GlobalInvocationID.x + gl_GlobalInvocationID.y * (gl_NumWorkGroups.x * gl_WorkGroupSize.x))
 
 // A buffer that may be read as single words or, where rows are aligned, as vec4: two names for one binding.
 #define INPUT(slot, name) \

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx.autograd import Tensor
 from tests.helpers import broadcastable, check, exact, floats, integers, same
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx.autograd import Tensor
 from tests.helpers import check, exact, floats, integers, same, shapes
 

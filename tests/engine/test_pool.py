@@ -1,0 +1,117 @@
+"""Size classes, reuse, limits, and what a device gives back."""
+
+import numpy as np
+import pytest
+
+import grillyx
+from grillyx import Tensor
+from grillyx.engine import array
+from grillyx.engine.counters import counters
+from grillyx.engine.device import current_device
+from grillyx.engine.pool import SMALLEST, size_class
+
+
+@pytest.mark.parametrize("words", [0, 1, 63, 64, 65, 100, 1000, 4097, 123_457, 2**24, 2**24 + 1])
+def test_a_class_holds_the_words_and_wastes_at_most_a_quarter(words):
+    size = size_class(words)
+    assert size >= max(words, SMALLEST)
+    assert size % 16 == 0
+    assert size <= max(SMALLEST, 1.25 * words + 16)
+
+
+def test_released_buffers_are_used_again():
+    shape = (1234,)
+    first = array.empty(shape)
+    number = first.storage.buffer.id
+    live = counters()["live_buffers"]
+    del first
+    assert counters()["live_buffers"] == live - 1
+    others = [array.empty(shape) for _ in range(3)]
+    assert number in {o.storage.buffer.id for o in others}
+    assert len({o.storage.buffer.id for o in others}) == 3
+
+
+def test_a_loop_whose_variables_outlive_the_step_settles_within_three_steps():
+    w = Tensor(np.ones((7, 5)), requires_grad=True)
+    out = loss = None  # noqa: F841  # still held when the next ones are made
+
+    def step():
+        nonlocal out, loss
+        out = Tensor(np.ones((3, 7))) @ w
+        loss = (out * out).mean()
+        w.grad = None
+        loss.backward()
+        return float(loss)
+
+    for _ in range(4):
+        step()
+    before = counters()["created"]
+    for _ in range(20):
+        step()
+    assert counters()["created"] == before
+
+
+def test_too_large_a_tensor_is_refused_before_anything_is_made():
+    limit = current_device().max_bytes
+    before = counters()
+    with pytest.raises(ValueError, match=rf"Tensor: too large .* got {limit + 4:,} bytes .* at most {limit:,} bytes"):
+        array.empty((limit // 4 + 1,))
+    assert counters() == before
+
+
+def test_the_largest_tensor_that_fits():
+    words = current_device().max_bytes // 4
+    if words > 2**28:
+        pytest.skip("this device's limit is larger than the memory that a test should take")
+    x = Tensor(np.ones(words, np.float32))
+    assert float((x * 2.0).sum()) == 2.0 * words
+    del x
+    grillyx.empty_cache()
+
+
+def test_empty_cache_frees_what_waits_and_leaves_what_is_used():
+    kept = Tensor(np.arange(5.0))
+    (kept * 2.0).numpy()
+    pool = current_device().pool
+    before = pool.bytes
+    Tensor(np.zeros(500_000))
+    assert pool.bytes > before
+    grillyx.empty_cache()
+    assert pool.bytes <= before
+    np.testing.assert_array_equal((kept + 1.0).numpy(), np.arange(5.0) + 1.0)
+
+
+def test_an_upload_does_not_disturb_kernels_that_are_recorded():
+    """A released buffer may still be read by a kernel that has not run: the host must not write into it."""
+    totals = []
+    for k in range(50):
+        totals.append(Tensor(np.full(300, float(k))) * 1.0)
+    np.testing.assert_array_equal([float(t.numpy()[-1]) for t in totals], np.arange(50.0))
+
+
+def test_a_tensor_keeps_its_values_when_the_array_changes_afterwards():
+    host = np.ones(10, np.float32)
+    t = Tensor(host)
+    host[:] = 5.0
+    np.testing.assert_array_equal(t.numpy(), np.ones(10))
+    t.numpy()[:] = 7.0
+    np.testing.assert_array_equal(t.numpy(), np.ones(10))
+
+
+@pytest.mark.parametrize("bad", [np.array(["a"]), np.array([1j]), np.array([object()])])
+def test_dtypes_that_the_device_cannot_hold(bad):
+    with pytest.raises(TypeError, match="cannot hold this dtype"):
+        Tensor(bad)
+
+
+def test_integers_beyond_32_bits():
+    with pytest.raises(OverflowError, match="do not fit in 32 bits"):
+        Tensor(np.array([2**40]))
+    assert Tensor(np.array([2**32 - 1], np.uint64)).numpy()[0] == 2**32 - 1
+
+
+def test_dtypes_come_back_as_32_bits():
+    for dtype, expected in [("f8", "f4"), ("f2", "f4"), ("i8", "i4"), ("i1", "i4"), ("u1", "i4"), ("u4", "u4"), ("?", "?")]:
+        out = Tensor(np.array([0, 1, 1], dtype)).numpy()
+        assert out.dtype == np.dtype(expected), dtype
+        np.testing.assert_array_equal(out, np.array([0, 1, 1], expected))
