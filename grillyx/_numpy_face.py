@@ -1,4 +1,4 @@
-"""What makes a `Tensor` behave in NumPy code: operators, methods, NumPy's own functions."""
+"""What makes a `Tensor` behave in NumPy code: reading it, and NumPy's own functions."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 import grillyx.functional as F  # noqa: N812  # used at call time; functional imports this module through autograd
 
+from grillyx._methods import Methods
+
 if TYPE_CHECKING:
     from grillyx.autograd import Tensor
     from grillyx.engine.array import Array
 
-Axis = int | tuple[int, ...] | None
 
 
-class NumPyFace:
-    """Operators, properties and methods of `Tensor`."""
+class NumPyFace(Methods):
+    """Properties of `Tensor`, reading it, and NumPy's functions."""
 
     __slots__ = ()
-    __hash__ = object.__hash__
     if TYPE_CHECKING:
         array: Array
         requires_grad: bool
@@ -108,98 +108,6 @@ class NumPyFace:
         extra = "" if self.dtype == np.float32 else f", dtype={self.dtype}"
         return f"Tensor({text}{extra}{', requires_grad=True' if self.requires_grad else ''})"
 
-    # --- operators
-    def __neg__(self) -> Tensor:
-        return F.neg(self)
-
-    def __pos__(self) -> Tensor:
-        return F.add(self, 0.0)
-
-    def __abs__(self) -> Tensor:
-        return F.abs(self)
-
-    def __invert__(self) -> Tensor:
-        return F.logical_not(self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return F.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return F.matmul(other, self)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("Tensor: elements cannot be assigned; use grillyx.functional.where, or copy_ for a whole tensor.")
-
-    def __getitem__(self, key: Any) -> Tensor:
-        return F.getitem(self, key)
-
-    # --- shapes
-    def reshape(self, *shape: Any) -> Tensor:
-        """Return the same values under another shape; -1 stands for what is left."""
-        return F.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    view = reshape
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        """Join the axes from `start_dim` to `end_dim`."""
-        return F.flatten(self, start_dim, end_dim)
-
-    def ravel(self) -> Tensor:
-        """Join all axes."""
-        return F.flatten(self)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """Return the axes in another order; without arguments reversed."""
-        return F.transpose(self, *axes)
-
-    def permute(self, *axes: Any) -> Tensor:
-        """Return the axes in this order."""
-        return F.transpose(self, *axes)
-
-    def swapaxes(self, a: int, b: int) -> Tensor:
-        """Exchange two axes."""
-        return F.swapaxes(self, a, b)
-
-    @property
-    def T(self) -> Tensor:  # noqa: N802
-        """The axes reversed."""
-        return F.transpose(self)
-
-    def squeeze(self, axis: Axis = None) -> Tensor:
-        """Drop axes of length 1."""
-        return F.squeeze(self, axis)
-
-    def unsqueeze(self, axis: int) -> Tensor:
-        """Insert an axis of length 1."""
-        return F.expand_dims(self, axis)
-
-    def expand(self, *shape: Any) -> Tensor:
-        """Repeat along axes of length 1."""
-        return F.broadcast_to(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-
-    def astype(self, dtype: Any) -> Tensor:
-        """Return float32, int32, uint32 or bool values."""
-        return F.astype(self, dtype)
-
-    def float(self) -> Tensor:
-        """Return float32 values."""
-        return F.astype(self, np.float32)
-
-    # --- reductions
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Return the index of the first maximum."""
-        return F.argmax(self, axis, keepdims)
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Return the index of the first minimum."""
-        return F.argmin(self, axis, keepdims)
-
-    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
-        """Limit the values to [min, max]."""
-        return F.clip(self, min, max)
-
-    clamp = clip
-
     # --- NumPy's functions
     __array_priority__ = 1000
 
@@ -254,37 +162,3 @@ _READERS = frozenset((
     "array_repr", "array_str", "unique", "histogram", "bincount", "nonzero", "count_nonzero", "shape", "ndim", "size",
     "percentile", "quantile", "median", "copyto", "all", "any", "may_share_memory", "shares_memory", "result_type",
 ))  # fmt: skip
-
-
-def _operator(name: str, swapped: bool = False) -> Any:
-    def method(self: Any, other: Any) -> Any:
-        return getattr(F, name)(other, self) if swapped else getattr(F, name)(self, other)
-
-    method.__name__ = method.__qualname__ = name
-    return method
-
-
-def _method(name: str) -> Any:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(F, name)(self, *args, **kwargs)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"See `grillyx.functional.{name}`."
-    return method
-
-
-for _python, _ours in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
-    "mod": "remainder", "pow": "power", "and": "logical_and", "or": "logical_or", "xor": "not_equal",
-}.items():  # fmt: skip
-    setattr(NumPyFace, f"__{_python}__", _operator(_ours))
-    setattr(NumPyFace, f"__r{_python}__", _operator(_ours, swapped=True))
-for _python, _ours in {
-    "eq": "equal", "ne": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-}.items():  # fmt: skip
-    setattr(NumPyFace, f"__{_python}__", _operator(_ours))
-for _name in ("exp", "log", "sqrt", "abs", "tanh", "sigmoid", "relu", "square", "sum", "mean", "var", "std", "softmax"):
-    setattr(NumPyFace, _name, _method(_name))
-for _python, _ours in {"max": "amax", "min": "amin", "pow": "power"}.items():
-    setattr(NumPyFace, _python, _method(_ours))
-NumPyFace.__hash__ = object.__hash__  # type: ignore[method-assign]  # __eq__ above compares values

@@ -203,21 +203,22 @@ def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor: 
     high = np.inf if max is None else _scalar(max)
     if not low <= high:
         raise ValueError(f"clip: the minimum must not exceed the maximum, got {min} and {max}.")
-    if _whole(x) and all(b is None or isinstance(b, (int, np.integer)) for b in (min, max)):
+    x = as_tensor(x)
+    if is_whole(x) and all(b is None or isinstance(b, (int, np.integer)) for b in (min, max)):
         x = x if min is None else maximum(x, min)
         return x if max is None else minimum(x, max)
     return _unary(x, name="clip", a=low, b=high)
 
 
-def _whole(x: Any) -> bool:
-    return as_tensor(x).dtype.kind in "iu"
+def is_whole(x: Tensor) -> bool:
+    """Return whether x holds integers."""
+    return x.dtype.kind in "iu"
 
 
 def neg(x: Any) -> Tensor:
     """Return ``-x``."""
-    if _whole(x):
-        return subtract(0, x)
-    return _unary(x, name="affine", a=-1.0, b=-0.0)
+    x = as_tensor(x)
+    return subtract(0, x) if is_whole(x) else _unary(x, name="affine", a=-1.0, b=-0.0)
 
 
 def abs(x: Any) -> Tensor:  # noqa: A001

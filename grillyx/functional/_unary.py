@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from grillyx.autograd import Tensor, differentiable
+from grillyx.autograd import Tensor, as_tensor, differentiable
+from grillyx.engine.array import FLOAT
 from grillyx.functional import _check
+from grillyx.functional._elementwise import astype, is_whole, multiply
 from grillyx.ops import elementwise
 
 _unary = differentiable(elementwise.unary)
@@ -43,7 +45,8 @@ def rsqrt(x: Any) -> Tensor:
 
 def square(x: Any) -> Tensor:
     """Return ``x * x``."""
-    return multiply(x, x) if _whole(x) else _unary(x, name="square")
+    x = as_tensor(x)
+    return multiply(x, x) if is_whole(x) else _unary(x, name="square")
 
 
 def reciprocal(x: Any) -> Tensor:
@@ -78,22 +81,26 @@ def erf(x: Any) -> Tensor:
 
 def sign(x: Any) -> Tensor:
     """Return -1, 0 or 1; there is no gradient."""
-    return astype(_unary(x, name="sign"), INT if _whole(x) else FLOAT)
+    x = as_tensor(x)
+    return astype(_unary(x, name="sign"), x.dtype if is_whole(x) else FLOAT)
 
 
 def floor(x: Any) -> Tensor:
     """Round down; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="floor")
+    x = as_tensor(x)
+    return x if is_whole(x) else _unary(x, name="floor")
 
 
 def ceil(x: Any) -> Tensor:
     """Round up; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="ceil")
+    x = as_tensor(x)
+    return x if is_whole(x) else _unary(x, name="ceil")
 
 
 def round(x: Any) -> Tensor:  # noqa: A001
     """Round to the nearest whole number, halves to the even one; there is no gradient."""
-    return as_tensor(x) if _whole(x) else _unary(x, name="round")
+    x = as_tensor(x)
+    return x if is_whole(x) else _unary(x, name="round")
 
 
 def relu(x: Any) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from grillyx.engine.array import BOOL, FLOAT, INT, Array, empty
+from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.shape import Shape, expanded, fill, permuted
 
@@ -25,18 +25,15 @@ def _chunks(outer: int, rows: int, inner: int, kind: str) -> int:
 
 
 def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -> Array:
-    whole = x.dtype.kind in "iu"
     kind = x.storage.device.info.type
     while True:
         # integers and indices take the plain way
-        simple = whole or name.startswith("arg")
+        simple = x.dtype != FLOAT or name.startswith("arg")
         chunks = 1 if name.startswith("arg") else _chunks(outer, rows, inner, kind)
         chunk = -(-rows // chunks)
-        mode, threads = 0, outer * chunks * inner
-        if whole:
-            mode = 3
-        elif not simple and inner % 4 == 0:
-            mode, threads = 1, threads // 4
+        mode = 3 if x.dtype == INT else 4 if x.dtype == UINT else 0
+        if not simple and inner % 4 == 0:
+            mode = 1
         elif not simple and inner == 1 and rows % 4 == 0:
             mode, chunk = 2, -(-chunk // 4) * 4
         chunks = -(-rows // chunk)
@@ -57,9 +54,10 @@ def reduced(x: Array, axes: Sequence[int], name: str, keepdims: bool = False, sc
     axes = sorted(axes)
     kept = [k for k in range(x.ndim) if k not in axes]
     shape = tuple(1 if k in axes else n for k, n in enumerate(x.shape)) if keepdims else tuple(x.shape[k] for k in kept)
-    if x.dtype == BOOL:
-        x = x.view(FLOAT)
     dtype = INT if name.startswith("arg") else x.dtype
+    if x.dtype == BOOL:  # the extremes of booleans are booleans
+        dtype = FLOAT if name.startswith("sum") else dtype
+        x = x.view(FLOAT)
     rows = math.prod(x.shape[k] for k in axes)
     size = math.prod(x.shape[k] for k in kept)
     if size == 0:
@@ -97,13 +95,13 @@ def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float =
     from grillyx.ops.elementwise import apply, cast
 
     counts = x.dtype == BOOL and scale == 1.0
-    y = reduced(cast(x, FLOAT) if scale != 1.0 else x, axes, "sum", keepdims, scale)
+    y = reduced(cast(x, INT if counts else FLOAT) if counts or scale != 1.0 else x, axes, "sum", keepdims, scale)
 
     def pullback(g: Array):
         small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
         return (expanded(small.reshape(_shape_kept(x, axes)), x.shape),)
 
-    return (cast(y, INT), None) if counts else (y, pullback if y.dtype == FLOAT else None)
+    return y, pullback if y.dtype == FLOAT else None
 
 
 def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str):
@@ -123,9 +121,7 @@ def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str
 
 def index_of(x: Array, *, axis: int, keepdims: bool = False, name: str = "argmax"):
     """The index of the first maximum or minimum along an axis, as int32."""
-    from grillyx.ops.elementwise import cast
-
-    return reduced(cast(x, FLOAT), [axis], name, keepdims), None
+    return reduced(x, [axis], name, keepdims), None
 
 
 def norm_of(arrays: Sequence[Array]) -> Array:

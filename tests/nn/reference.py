@@ -86,7 +86,9 @@ class Neuron:
         q = self.q
         g = surrogate(self.surrogate, h - self.v_threshold, self.alpha)
         through_spike = -self.v_threshold if self.v_reset is None else self.rest - h
-        dv_dh = (1.0 if self.v_reset is None else 1.0 - s) + (0.0 if self.detach_reset else through_spike * g)
+        dv_dh = np.ones(x.shape) if self.v_reset is None else 1.0 - s
+        if not self.detach_reset:
+            dv_dh = dv_dh + through_spike * g
         gx, carry, gq = np.zeros(x.shape), np.zeros(x.shape[1:]), 0.0
         for t in reversed(range(len(x))):
             gh = gs[t] * g[t] + (gv[t] + carry) * dv_dh[t]
