@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -95,16 +96,20 @@ class Interrupt:
 
 def draw(network: nn.Module, data: datasets.Split, history: dict, args: argparse.Namespace, title: str) -> Path:
     """Write a picture of some test images, the spikes that they cause, and the course of the training."""
-    shown = [int(np.flatnonzero(data.y_test == digit)[0]) for digit in (0, 2, 3, 5, 8)]
+    answers = classify(network, data.x_test, args)
+    right = answers == data.y_test
+    shown = [row for digit in (0, 2, 5, 8) for row in np.flatnonzero(right & (data.y_test == digit))[:1]]
+    shown += list(np.flatnonzero(~right)[:1])  # and one that it gets wrong
     x = encode(data.x_test[shown], args.steps, args.encoding)
     F.reset_net(network)
     with nn.Monitor(network) as monitor, grillyx.no_grad():
         answers = network(x).mean(axis=0).argmax(axis=1).numpy()
+    source = "input spikes" if args.encoding == "poisson" else "input currents"
     side = int(np.sqrt(data.x_test.shape[1]))
     samples = [
         plot.Sample(
             image=data.x_test[row].reshape(side, side), label=int(data.y_test[row]), prediction=int(answers[k]),
-            trains={"pixel": x.numpy()[:, k], "hidden neuron": monitor.raster("1", k), "output": monitor.raster("3", k)},
+            trains={source: x.numpy()[:, k], "hidden spikes": monitor.raster("1", k), "output spikes": monitor.raster("3", k)},
         )
         for k, row in enumerate(shown)
     ]  # fmt: skip
@@ -115,38 +120,44 @@ def draw(network: nn.Module, data: datasets.Split, history: dict, args: argparse
     return target.resolve()
 
 
-def arguments(description: str | None, **defaults: object) -> argparse.ArgumentParser:
+def positive(text: str) -> int:
+    if int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {text}")
+    return int(text)
+
+
+def arguments(description: str, **defaults: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--epochs", type=int, help="how often to see the training images")
-    parser.add_argument("--steps", type=int, help="time steps for an image")
+    parser.add_argument("--epochs", type=positive, help="how often to see the training images")
+    parser.add_argument("--steps", type=positive, help="time steps for an image")
     parser.add_argument("--encoding", choices=["direct", "poisson"], help="currents, or spikes at random")
-    parser.add_argument("--batch-size", type=int, help="images in a training step")
+    parser.add_argument("--batch-size", type=positive, help="images in a training step")
     parser.add_argument("--lr", type=float, help="the first learning rate; it falls to 0")
     parser.add_argument("--seed", type=int, help="the same seed gives the same run")
     parser.add_argument("--out", type=Path, help="folder for the picture and the trained weights")
     parser.set_defaults(**defaults)
-    return parser
+    return parser.parse_args()
 
 
-def run(name: str, network: nn.Module, data: datasets.Split, args: argparse.Namespace) -> None:
-    history = train(network, data, args)
-    print(f"test accuracy {history['test'][-1]:.4f} after {len(history['test'])} epochs")
-    title = f"{name}: {100 * history['test'][-1]:.1f} % of {len(data.y_test)} test images right"
-    print("picture:", draw(network, data, history, args, title))
-    grillyx.save(network.state_dict(), args.out / "network.safetensors")
-
-
-def main() -> None:
-    parser = arguments(
-        "Train a spiking network on scikit-learn's handwritten digits.",
-        epochs=20, steps=8, encoding="direct", batch_size=64, lr=5e-3, seed=0, out=Path("runs/digits"),
-    )  # fmt: skip
-    args = parser.parse_args()
+def run(name: str, network: Callable[[], nn.Module], load: Callable[[], datasets.Split], args: argparse.Namespace) -> None:
     info = grillyx.current_device().info
     print(f"device: {info.name} ({info.type}, Vulkan {info.api})")
     grillyx.manual_seed(args.seed)
-    run("digits", make_network(64, 128), datasets.digits(), args)
+    model, data = network(), load()
+    history = train(model, data, args)
+    print(f"test accuracy {history['test'][-1]:.4f}")
+    title = f"{name}: {100 * history['test'][-1]:.1f} % of {len(data.y_test)} test images right"
+    print("picture:", draw(model, data, history, args, title))
+    weights = args.out / "network.safetensors"
+    grillyx.save(model.state_dict(), weights)
+    print("weights:", weights.resolve())
 
 
 if __name__ == "__main__":
-    main()
+    run(
+        "digits", lambda: make_network(64, 128), datasets.digits,
+        arguments(
+            "Train a spiking network on scikit-learn's handwritten digits.",
+            epochs=20, steps=8, encoding="direct", batch_size=64, lr=5e-3, seed=0, out=Path("runs/digits"),
+        ),
+    )  # fmt: skip

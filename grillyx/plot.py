@@ -62,8 +62,9 @@ def raster(spikes: Any, ax: Any = None, *, highlight: int | None = None, color: 
         at, who = np.nonzero(data)
         chosen = who == highlight
         width = _mark_width(ax, steps)
+        half = 0.42 if neurons <= 40 else 0.6  # where rows are about a pixel high, a gap would only make them pale
         for rows, tint in ((~chosen, color), (chosen, ORANGE)):
-            ax.vlines(at[rows], who[rows] - 0.42, who[rows] + 0.42, color=tint, linewidth=width)
+            ax.vlines(at[rows], who[rows] - half, who[rows] + half, color=tint, linewidth=width)
     else:
         ax.imshow(
             data.T, cmap="Greys", aspect="auto", interpolation="nearest", vmin=0.0, vmax=1.4 * max(data.max(), 1e-9),
@@ -172,6 +173,7 @@ def overview(
         grid = left.subplots(1 + len(names), len(samples), squeeze=False, height_ratios=[0.8] + [1.3] * len(names))
         for column, sample in enumerate(samples):
             _draw_sample(grid[:, column], sample, first=column == 0)
+        left.align_ylabels(grid[1:, 0])
         above, below = right.subplots(2, 1)
         curves({"loss": loss}, above, ylabel="training loss").set_xlabel("")
         curves(accuracy, below, ylabel="accuracy")
@@ -184,7 +186,7 @@ def _draw_sample(axes: Any, sample: Sample, first: bool) -> None:
     picture.set_axis_off()
     right = sample.prediction == sample.label
     if sample.prediction is not None:
-        text = f"→ {sample.prediction}" if right else f"{sample.label} → {sample.prediction}"
+        text = f"{sample.prediction}" if right else f"{sample.prediction}, not {sample.label}"
         picture.set_title(text, color="#333a45" if right else "#c1121f", fontsize=11, fontweight="bold", pad=3)
     for row, (name, train) in enumerate(sample.trains.items(), start=1):
         last = row == len(sample.trains)

@@ -57,7 +57,11 @@ void main() {
     if (KIND == 2) {
         for (uint k = 0; k < p.K; k++) {
             vec4 bv = b_columns(k, col0 + 4 * lane);
-            for (uint i = 0; i < RA; i++) {
+            if (AV && RA == 4) { // a lane holds four neighbouring rows
+                vec4 av = a4[(a_start + k * p.M + min(row0 + 4 * lane, p.M - 4)) / 4];
+                for (uint r = 0; r < SG; r++)
+                    for (uint q = 0; q < 4; q++) acc[4 * r + q] = fma(vec4(subgroupShuffle(av[q], r)), bv, acc[4 * r + q]);
+            } else for (uint i = 0; i < RA; i++) {
                 float av = a[a_start + k * p.M + min(row0 + i * SG + lane, p.M - 1)];
                 for (uint r = 0; r < SG; r++) acc[i * SG + r] = fma(vec4(subgroupShuffle(av, r)), bv, acc[i * SG + r]);
             }

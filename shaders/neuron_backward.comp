@@ -58,7 +58,7 @@ void main() {
         if (KIND == 2) { // the gradient of q needs V before this step
             if (t > 0) before = reset(SOFT, h_before, fire(h_before, p.threshold), p.threshold, p.rest);
             else if (START) { GET(v0, first, before) }
-            gq += DECAY ? gh * (hh - before) / q : -gh * (before - p.rest);
+            gq += gh * (DECAY ? hh - before : q * (p.rest - before)); // times q: no division where q is 0
         }
         vec4 down = KIND != 0 && DECAY ? gh * q : gh;
         PUT(gx, at, down)
@@ -69,6 +69,6 @@ void main() {
     if (KIND == 2) {
         float sum = 0.0;
         for (uint c = 0; c < 4; c++) if (WIDE || first + c < p.m) sum += gq[c];
-        gw[i] = sum * q * (1.0 - q);
+        gw[i] = sum * (1.0 - q);
     }
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
-from grillyx.functional._elementwise import add, divide, subtract
-from grillyx.functional._unary import exp, log, sqrt, square
+from grillyx.functional._elementwise import add, clip, divide, subtract
 from grillyx.functional._shape import flatten, reshape
+from grillyx.functional._unary import exp, log, sqrt, square
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import softmax as softmax_ops
 
@@ -17,6 +19,7 @@ _sum = differentiable(reduce_ops.sum)
 _extremum = differentiable(reduce_ops.extremum)
 _index_of = differentiable(reduce_ops.index_of)
 _softmax = differentiable(softmax_ops.softmax)
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A001
@@ -95,6 +98,6 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Return ``log(sum(e**x))`` over some axes, without overflow."""
     x = as_tensor(x)
     axes = _check.axes_of(axis, x.ndim, "logsumexp")
-    top = amax(x, axes, keepdims=True).detach()
+    top = clip(amax(x, axes, keepdims=True).detach(), -_LARGEST, _LARGEST)  # inf - inf would be NaN
     out = add(log(sum(exp(subtract(x, top)), axes, keepdims=True)), top)
     return out if keepdims else reshape(out, tuple(n for k, n in enumerate(x.shape) if k not in axes))

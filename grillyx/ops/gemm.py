@@ -54,9 +54,11 @@ def product(a: Array, b: Array, kind: int, bias: Array | None = None) -> Array:
         if start:
             raise NotImplementedError(f"matmul: at most 65,535 matrices in a batch, got {batch}; split the batch.")
     if body(device) == "subgroup":
-        sg, rows = device.info.subgroup_size, 2
+        sg = device.info.subgroup_size
         aligned_a = (m if kind == TN else k) % 4 == 0
         aligned_b = (k if kind == NT else n) % 4 == 0
+        # measured: with A transposed, loading four rows at a time wins; NT with so many accumulators would spill
+        rows = 4 if kind == TN and aligned_a and m >= 4 * sg else 2
         kernel("gemm_subgroup")(
             (-(-n // (4 * sg)), -(-m // (rows * sg)), batch), work, **arrays, **sizes, local_size=sg, SG=sg, RA=rows,
             KIND=kind, AV=int(aligned_a), BV=int(aligned_b), CV=int(n % 4 == 0), BIAS=int(bias is not None),

@@ -11,6 +11,8 @@ from functools import cache
 from grillyx.engine.array import Array, empty
 from grillyx.engine.kernel import Kernel, custom_kernel, grid, kernel
 
+Tensors = Mapping[str, Sequence[Array]]
+Numbers = Mapping[str, Sequence[float]]
 SLOTS = 4  # tensors that a shader takes as it is installed
 _CPU_THREADS = 4096  # fewer, longer loops: a CPU device goes through all slots in each thread
 _narrow = cache(lambda name, slots: custom_kernel(name, {"SLOTS": str(slots)}))
@@ -27,10 +29,8 @@ def _shader(name: str, a_slot: int, shared: int, bindings: int) -> tuple[Kernel,
     return (kernel(name) if slots == SLOTS else _narrow(name, slots)), slots
 
 
-def _run(
-    name: str, tensors: Mapping[str, Sequence[Array]], numbers: Mapping[str, Sequence[float]], /, **shared: Array | float
-) -> None:
-    """Run a shader of ``slots.glsl`` over all rows of `tensors` and `numbers`, whose keys are its names without the slot."""
+def _run(name: str, tensors: Tensors, numbers: Numbers, /, **shared: Array | float) -> None:
+    """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`; the keys are its names without the slot."""
     first = next(iter(tensors.values()))
     rows = [row for row, array in enumerate(first) if array.size]
     if not rows:
@@ -44,21 +44,21 @@ def _run(
         filled = part + part[:1] * (SLOTS - len(part))
         quads = [-(-first[row].size // 4) for row in part] + [0] * (SLOTS - len(part))
         given = {f"n{k}": n for k, n in enumerate(quads)} | shared
-        given |= {f"{key}{k}": values[row] for key, values in tensors.items() for k, row in enumerate(filled[:slots])}
-        given |= {f"{key}{k}": values[row] for key, values in numbers.items() for k, row in enumerate(filled)}
+        for names, ends in ((tensors, filled[:slots]), (numbers, filled)):
+            given |= {f"{key}{k}": values[row] for key, values in names.items() for k, row in enumerate(ends)}
         threads = min(max(quads), _CPU_THREADS) if info.type == "cpu" else max(quads)
         shader(grid(threads), 16 * (len(tensors) + 2) * sum(quads), **given)
 
 
-def _step(name: str, tensors: Mapping[str, Sequence[Array]], numbers: Mapping[str, Sequence[float]], /, **shared: float) -> None:
+def _step(name: str, tensors: Tensors, numbers: Numbers, /, **shared: float) -> None:
     _run(name, tensors, numbers, **shared)
     for p in tensors["p"]:
         p.storage.version += 1
 
 
 def sgd(
-    params: Sequence[Array], grads: Sequence[Array], buffers: Sequence[Array] | None, fresh: Sequence[bool], *, lr: float,
-    momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool,
+    params: Sequence[Array], grads: Sequence[Array], buffers: Sequence[Array] | None, fresh: Sequence[bool], *,
+    lr: float, momentum: float, dampening: float, weight_decay: float, nesterov: bool, maximize: bool,
 ) -> None:  # fmt: skip
     """Gradient descent, with momentum where there are `buffers` (zeros where `fresh`, which takes in g undamped).
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -17,7 +16,7 @@ Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 Check = Callable[[Any, str, str], Any]
 
 
-class Optimizer(ABC):
+class Optimizer:
     """Changes parameters by their gradients. A new optimizer needs a table of options and `_update`, as in ``_sgd.py``.
 
     Args:
@@ -58,9 +57,9 @@ class Optimizer(ABC):
         else:
             self.add_param_group({"params": found})
 
-    @abstractmethod
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Array]) -> None:
         """Change some parameters of a group, all with gradients, in place."""
+        raise NotImplementedError
 
     def _check_group(self, group: dict[str, Any]) -> None:
         """Raise ValueError if checked options do not go together."""
@@ -79,17 +78,18 @@ class Optimizer(ABC):
 
     def _listed(self, params: Any) -> list[Any]:
         if isinstance(params, (Tensor, dict, str, set, frozenset)):
-            hint = "The order of a set changes from run to run" if isinstance(params, (set, frozenset)) else "Put it in a list"
+            unordered = isinstance(params, (set, frozenset))
+            hint = "The order of a set changes from run to run." if unordered else "Put it in a list."
             raise TypeError(
                 f"{self.name}: params must be an ordered iterable, got a {type(params).__name__}; expected a list of "
-                f"tensors or of dicts. {hint}."
+                f"tensors or of dicts. {hint}"
             )
         try:
             return list(params)
         except TypeError:
             raise TypeError(
-                f"{self.name}: params must be an iterable, got {type(params).__name__}; expected tensors or dicts. Pass "
-                "model.parameters()."
+                f"{self.name}: params must be an iterable, got {type(params).__name__}; expected tensors or dicts. "
+                "Pass model.parameters()."
             ) from None
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
@@ -126,12 +126,15 @@ class Optimizer(ABC):
 
     def _check_parameter(self, p: Any) -> None:
         if not isinstance(p, Tensor):
-            hint = "Pass model.parameters()" + (", not model.named_parameters()." if isinstance(p, tuple) else ".")
-            raise TypeError(f"{self.name}: can only change tensors, got {type(p).__name__}; expected grillyx.Tensor. {hint}")
+            hint = ", not model.named_parameters()" if isinstance(p, tuple) else ""
+            raise TypeError(
+                f"{self.name}: can only change tensors, got {type(p).__name__}; expected grillyx.Tensor. Pass "
+                f"model.parameters(){hint}."
+            )
         if not p.is_leaf:
             raise ValueError(
-                f"{self.name}: cannot change the result of an op, got one of shape {p.shape}; expected a tensor that was "
-                "made with requires_grad=True. Use .detach() and set requires_grad."
+                f"{self.name}: cannot change the result of an op, got one of shape {p.shape}; expected a tensor that "
+                "was made with requires_grad=True. Use .detach() and set requires_grad."
             )
         if not p.requires_grad or p.dtype != FLOAT:
             raise ValueError(
@@ -202,8 +205,8 @@ class Optimizer(ABC):
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of the state in torch's layout, with NumPy arrays.
 
-        ``{"state": {0: {"step": …, "exp_avg": …}, …}, "param_groups": [{"lr": …, "params": [0, 1]}, …]}``; parameters are
-        numbered in order.
+        ``{"state": {0: {"step": …, "exp_avg": …}, …}, "param_groups": [{"lr": …, "params": [0, 1]}, …]}``;
+        parameters are numbered in order.
         """
         return _state.pack(self)
 

@@ -10,11 +10,15 @@ import numpy as np
 from grillyx.functional import _check
 
 
-def number(value: Any, name: str, what: str, low: float = -math.inf, high: float = math.inf, below: bool = False) -> float:
+def number(
+    value: Any, name: str, what: str, low: float = -math.inf, high: float = math.inf, below: bool = False
+) -> float:
     """Return a finite float of at least `low` and at most `high` (less than it, with `below`)."""
     out = _check.number(value, name, what)
     if not low <= out <= high or (below and out == high):
-        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}{', exclusive' if below else ''}"
+        wanted = (
+            f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}{', exclusive' if below else ''}"
+        )
         raise ValueError(f"{name}: {what} out of range, got {value!r}; expected {wanted}.")
     return out
 
@@ -22,6 +26,15 @@ def number(value: Any, name: str, what: str, low: float = -math.inf, high: float
 def not_negative(value: Any, name: str, what: str) -> float:
     """Return a finite float that is 0 or more."""
     return number(value, name, what, 0.0)
+
+
+def above_zero(value: Any, name: str, what: str, high: float = math.inf) -> float:
+    """Return a finite float above 0, and at most `high`."""
+    out = number(value, name, what, 0.0, high)
+    if out == 0:
+        limit = "" if high == math.inf else f" and at most {high:g}"
+        raise ValueError(f"{name}: {what} out of range, got {value!r}; expected above 0{limit}.")
+    return out
 
 
 def share(value: Any, name: str, what: str) -> float:
@@ -50,8 +63,12 @@ def betas(value: Any, name: str, what: str) -> tuple[float, float]:
     try:
         first, second = value
     except (TypeError, ValueError):
-        raise TypeError(f"{name}: {what} must be two numbers, got {value!r}; expected (beta1, beta2).") from None
-    return (
-        number(first, name, f"{what}[0]", 0.0, 1.0, below=True),
-        number(second, name, f"{what}[1]", 0.0, 1.0, below=True),
-    )
+        raise TypeError(
+            f"{name}: {what} must be two numbers, got {value!r}; expected (beta1, beta2)."
+        ) from None
+    return beta(first, name, f"{what}[0]"), beta(second, name, f"{what}[1]")
+
+
+def beta(value: Any, name: str, what: str) -> float:
+    """Return a float from 0 to 1, exclusive."""
+    return number(value, name, what, 0.0, 1.0, below=True)

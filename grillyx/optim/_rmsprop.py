@@ -59,7 +59,9 @@ class RMSprop(Optimizer):
         })  # fmt: skip
 
     def _needed(self, group: dict[str, Any]) -> tuple[str, ...]:
-        extra = (("momentum_buffer",) if group["momentum"] else ()) + (("grad_avg",) if group["centered"] else ())
+        extra = (("momentum_buffer",) if group["momentum"] else ()) + (
+            ("grad_avg",) if group["centered"] else ()
+        )
         return ("step", "square_avg", *extra)
 
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Array]) -> None:
@@ -70,5 +72,6 @@ class RMSprop(Optimizer):
         buffers = [self._moment(p, "momentum_buffer") for p in params] if group["momentum"] > 0 else None
         optim.rmsprop(
             [p.array for p in params], grads, squares, means, buffers, lr=group["lr"], alpha=group["alpha"],
-            eps=group["eps"], weight_decay=group["weight_decay"], momentum=group["momentum"], maximize=group["maximize"],
+            eps=group["eps"], weight_decay=group["weight_decay"], momentum=group["momentum"],
+            maximize=group["maximize"],
         )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import grillyx
@@ -98,10 +98,14 @@ def compare(
 ) -> None:
     """Forward, and the gradients of a loss on spikes, v_seq and the last v, for x, v0 and w."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(0.4, 1.0, shape).astype(np.float32)
-    v0 = rng.uniform(-0.5, 0.5, shape[1:]).astype(np.float32) if start else None
-    s, v, h = rules.forward(x.astype(np.float64), v0)
-    assume(rules.margin(h) > 2e-5)
+    for _ in range(50):
+        x = rng.normal(0.4, 1.0, shape).astype(np.float32)
+        v0 = rng.uniform(-0.5, 0.5, shape[1:]).astype(np.float32) if start else None
+        s, v, h = rules.forward(x.astype(np.float64), v0)
+        if rules.margin(h) > 2e-5:
+            break
+    else:
+        pytest.fail("no input whose spikes rounding cannot change")
     node = make(kind, rules, step_mode="m", store_v_seq="v" in losses)
     xt = Tensor(x, requires_grad=True)
     if start:
@@ -127,7 +131,7 @@ def compare(
     if start:
         close(v0t.grad.numpy(), gv0, 5e-5)
     if kind == "ParametricLIFNode":
-        np.testing.assert_allclose(float(node.w.grad), gw, 1e-4, 1e-4 * max(1.0, np.abs(gx).max(initial=0.0)))
+        np.testing.assert_allclose(float(node.w.grad), gw, 1e-4, 1e-5 * max(1.0, np.abs(gx).max(initial=0.0)))
 
 
 @st.composite
@@ -154,15 +158,15 @@ def test_closed_forms(
     compare(*chosen, (steps, *size), seed, start)
 
 
+KINDS = [("IFNode", False)] + [(kind, decay) for kind in ("LIFNode", "ParametricLIFNode") for decay in (False, True)]
+
+
 @pytest.mark.parametrize("name", sorted(ALPHA))
-@pytest.mark.parametrize("kind", ["IFNode", "LIFNode", "ParametricLIFNode"])
+@pytest.mark.parametrize(("kind", "decay"), KINDS)
 @pytest.mark.parametrize("v_reset", [None, -0.25])
 @pytest.mark.parametrize("detach", [False, True])
-@pytest.mark.parametrize("decay", [False, True])
 def test_every_combination(poisoned: None, kind: str, name: str, v_reset: float | None, detach: bool, decay: bool) -> None:
     """35 steps: beyond 32 the time loop is not unrolled, and every T runs the same pipeline."""
-    if kind == "IFNode" and decay:
-        pytest.skip("integrate-and-fire has no decay")
     rules = Neuron(None if kind == "IFNode" else 1 / 3, decay, 1.0, v_reset, detach, name, ALPHA[name])
     compare(kind, rules, (35, 3, 5), 7, start=True)
 
@@ -201,9 +205,28 @@ def test_integers_and_spikes_as_input() -> None:
         np.testing.assert_array_equal(nn.LIFNode(tau=2, v_threshold=1, v_reset=0, step_mode="m")(given).numpy(), want)
 
 
-def test_a_slow_leak_keeps_the_gradient_of_w() -> None:
-    """With decay_input, the gradient of 1 / tau needs X - V; H - V over a small 1 / tau would lose its digits."""
-    compare("ParametricLIFNode", Neuron(1.0 / 2000.0, True, 0.05, None), (35, 3, 5), 11, start=True)
+@pytest.mark.parametrize("decay", [False, True])
+@pytest.mark.parametrize("tau", [2000.0, 1.001])
+def test_the_gradient_of_w_at_the_ends_of_its_range(tau: float, decay: bool) -> None:
+    rng = np.random.default_rng(2)
+    x, g = rng.normal(0.3, 1.0, (35, 7)).astype(np.float32), rng.normal(0.0, 1.0, (35, 7)).astype(np.float32)
+    rules = Neuron(1.0 / tau, decay, 1e-3 if decay else 1.0, None)
+    node = make("ParametricLIFNode", rules, step_mode="m")
+    (node(x) * g).sum().backward()
+    _, _, want = rules.backward(x.astype(np.float64), g, np.zeros_like(g))
+    np.testing.assert_allclose(float(node.w.grad), want, 2e-3)
+
+
+@pytest.mark.parametrize("decay", [False, True])
+@pytest.mark.parametrize("w", [-200.0, 200.0])
+def test_w_beyond_its_range_gives_no_nan(w: float, decay: bool) -> None:
+    """sigmoid(w) is 0 or 1 in float32 there, and has no slope."""
+    node = nn.ParametricLIFNode(decay_input=decay, step_mode="m")
+    node.w.copy_(np.float32(w))
+    x = Tensor(np.full((4, 3), 0.7), requires_grad=True)
+    node(x).sum().backward()
+    assert float(node.w.grad) == 0.0
+    assert np.isfinite(x.grad.numpy()).all()
 
 
 @pytest.mark.parametrize("steps", [1, 2, 31, 32, 33, 64])
