@@ -1,9 +1,7 @@
 """Train a spiking network on scikit-learn's handwritten digits, on the Vulkan device of this machine.
 
-    python examples/digits.py --help
-
 64 pixels drive 128 spiking neurons, and those drive 10, one for each digit. The neuron that fires most often is the
-answer. Ctrl-C ends the training early and keeps what was learned.
+answer. Ctrl-C ends the training early and keeps what was learned; ``python examples/digits.py --help`` lists the options.
 """
 
 from __future__ import annotations
@@ -17,13 +15,13 @@ import numpy as np
 from tqdm import tqdm
 
 import grillyx
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx import datasets, nn, optim, plot
 
 
 def make_network(pixels: int, hidden: int, classes: int = 10) -> nn.Module:
     return nn.Sequential(
-        nn.SeqToANNContainer(nn.Linear(pixels, hidden)),  # (T, N, pixels) -> (T, N, hidden), all steps at once
+        nn.SeqToANNContainer(nn.Linear(pixels, hidden)),  # (T, N, pixels) -> (T, N, hidden)
         nn.LIFNode(tau=2.0, step_mode="m"),
         nn.SeqToANNContainer(nn.Linear(hidden, classes)),
         nn.LIFNode(tau=2.0, step_mode="m"),
@@ -94,7 +92,13 @@ class Interrupt:
         signal.signal(signal.SIGINT, self._before)
 
 
-def draw(network: nn.Module, data: datasets.Split, history: dict, args: argparse.Namespace, title: str) -> Path:
+def draw(
+    network: nn.Module,
+    data: datasets.Split,
+    history: dict[str, list[float]],
+    args: argparse.Namespace,
+    title: str,
+) -> Path:
     """Write a picture of some test images, the spikes that they cause, and the course of the training."""
     answers = classify(network, data.x_test, args)
     right = answers == data.y_test
@@ -106,14 +110,14 @@ def draw(network: nn.Module, data: datasets.Split, history: dict, args: argparse
         answers = network(x).mean(axis=0).argmax(axis=1).numpy()
     source = "input spikes" if args.encoding == "poisson" else "input currents"
     side = int(np.sqrt(data.x_test.shape[1]))
-    samples = [
-        plot.Sample(
-            image=data.x_test[row].reshape(side, side), label=int(data.y_test[row]), prediction=int(answers[k]),
-            trains={source: x.numpy()[:, k], "hidden spikes": monitor.raster("1", k), "output spikes": monitor.raster("3", k)},
-        )
-        for k, row in enumerate(shown)
-    ]  # fmt: skip
-    figure = plot.overview(samples, history["loss"], {"train": history["train"], "test": history["test"]}, title)
+    samples = []
+    for k, row in enumerate(shown):
+        trains = {source: x.numpy()[:, k]}
+        trains |= {"hidden spikes": monitor.raster("1", k), "output spikes": monitor.raster("3", k)}
+        image = data.x_test[row].reshape(side, side)
+        samples.append(plot.Sample(image, trains, int(data.y_test[row]), int(answers[k])))
+    accuracy = {"train": history["train"], "test": history["test"]}
+    figure = plot.overview(samples, history["loss"], accuracy, title)
     args.out.mkdir(parents=True, exist_ok=True)
     target = args.out / "training.png"
     figure.savefig(target)
@@ -127,7 +131,9 @@ def positive(text: str) -> int:
 
 
 def arguments(description: str, **defaults: object) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--epochs", type=positive, help="how often to see the training images")
     parser.add_argument("--steps", type=positive, help="time steps for an image")
     parser.add_argument("--encoding", choices=["direct", "poisson"], help="currents, or spikes at random")
@@ -139,7 +145,9 @@ def arguments(description: str, **defaults: object) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(name: str, network: Callable[[], nn.Module], load: Callable[[], datasets.Split], args: argparse.Namespace) -> None:
+def run(
+    name: str, network: Callable[[], nn.Module], load: Callable[[], datasets.Split], args: argparse.Namespace
+) -> None:
     info = grillyx.current_device().info
     print(f"device: {info.name} ({info.type}, Vulkan {info.api})")
     grillyx.manual_seed(args.seed)

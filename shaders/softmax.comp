@@ -15,9 +15,9 @@ void main() {
     for (uint r = 1; r < p.rows; r++) top = max(top, x[at + r * p.inner]);
     float total = 0.0;
     for (uint r = 0; r < p.rows; r++) total += exp(x[at + r * p.inner] - top);
-    float shift = LOG ? top + log(total) : 1.0 / total;
+    float shift = LOG ? log(total) : 1.0 / total;
     for (uint r = 0; r < p.rows; r++) {
-        float v = x[at + r * p.inner];
-        y[at + r * p.inner] = LOG ? v - shift : exp(v - top) * shift;
+        float v = x[at + r * p.inner] - top;
+        y[at + r * p.inner] = LOG ? v - shift : exp(v) * shift;
     }
 }

@@ -82,11 +82,12 @@ def empty(shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
             f"Tensor: too large for {device.info.name}, got {4 * words:,} bytes for shape {shape}; expected at most "
             f"{device.max_bytes:,} bytes in one tensor (maxStorageBufferRange). Split it, or use smaller batches."
         )
-    try:
-        buffer = device.pool.acquire(words, device.mapped)
-    except MemoryError:
-        device.empty_cache()  # what waits for reuse in other sizes may be what is missing
-        buffer = device.pool.acquire(words, device.mapped)
+    with device.lock:
+        try:
+            buffer = device.pool.acquire(words, device.mapped)
+        except MemoryError:
+            device.empty_cache()  # what waits for reuse in other sizes may be what is missing
+            buffer = device.pool.acquire(words, device.mapped)
     return Array(Storage(device, buffer), shape, dtype)
 
 
@@ -140,9 +141,13 @@ def write(target: Array, data: np.ndarray) -> None:
 
 def upload(storage: Storage, words: np.ndarray, fresh: bool = True) -> None:
     """Copy words from the host into a storage, right now; the array may be changed afterwards."""
+    if words.size:
+        with storage.device.lock:
+            _upload(storage, words, fresh)
+
+
+def _upload(storage: Storage, words: np.ndarray, fresh: bool) -> None:
     device, buffer = storage.device, storage.buffer
-    if words.size == 0:
-        return
     device.stream.note_upload(words.nbytes)
     if device.mapped:
         if buffer.id in device.stream.pending:
@@ -167,12 +172,14 @@ def upload(storage: Storage, words: np.ndarray, fresh: bool = True) -> None:
 
 def download(storage: Storage, words: int) -> np.ndarray:
     """Run what is recorded and return a copy of the first words of a storage, as uint32."""
-    device = storage.device
-    device.check_open()
-    device.pool.end_step()
-    out = np.empty(words, UINT)
-    if words == 0:
-        return out
+    storage.device.check_open()
+    with storage.device.lock:
+        storage.device.pool.end_step()
+        return _download(storage, words) if words else np.empty(0, UINT)
+
+
+def _download(storage: Storage, words: int) -> np.ndarray:
+    device, out = storage.device, np.empty(words, UINT)
     if device.mapped:
         device.stream.flush()
         assert storage.buffer.host is not None

@@ -88,6 +88,7 @@ class Device:
         self.mapped = self.memory == "mapped"
         self.max_bytes = min(info.max_buffer, MAX_BYTES)
         debug = _debug_level()
+        self.lock = threading.RLock()  # threads may share a device: recording is one at a time
         self.manager = kompute.open_manager(info.index)
         self.stream = Stream(self.manager, self.sync, debug)
         self.pool = Pool(self.manager, self.max_bytes, self.stream.pending)
@@ -125,15 +126,17 @@ class Device:
     def empty_cache(self) -> None:
         """Give the pool's waiting buffers, and the pipelines bound to them, back to the driver."""
         self.check_open()
-        self.stream.flush()
-        gone = self.pool.drain()
-        for key in [key for key, (_, used) in self._algorithms.items() if used & gone]:
-            del self._algorithms[key]
+        with self.lock:
+            self.stream.flush()
+            gone = self.pool.drain()
+            for key in [key for key, (_, used) in self._algorithms.items() if used & gone]:
+                del self._algorithms[key]
 
     def synchronize(self) -> None:
         """Run all that was recorded and wait for it."""
         self.check_open()
-        self.stream.flush()
+        with self.lock:
+            self.stream.flush()
 
     def close(self) -> None:
         """Give everything back to the driver. Tensors on this device raise `DeviceClosedError` from now on."""

@@ -62,6 +62,8 @@ class Kernel:
         self._push = struct.Struct("<" + "".join(f for _, f in face.push))
         self._spec = [(n, f, d) for n, f, d in face.spec]
         self._names = {n for n, _ in face.buffers} | set(self._push_names) | {n for n, _, _ in face.spec}
+        self._reads = [k for k, (_, readonly) in enumerate(face.buffers) if readonly]
+        self._writes = [k for k, (_, readonly) in enumerate(face.buffers) if not readonly]
         self._specialized: dict[tuple, tuple[int, ...]] = {}
 
     def _bits(self, values: tuple) -> tuple[int, ...]:
@@ -109,12 +111,10 @@ class Kernel:
         bits = self._bits(values)
         data = np.frombuffer(self._push.pack(*push), np.uint32) if push else _NO_PUSH
         key = (self, bits, groups, *ids)
-        algorithm = device.algorithm(key, buffers, self.code, groups, bits, data)
-        reads = [i for i, (_, readonly) in zip(ids, self.interface.buffers, strict=True) if readonly]
-        writes = [i for i, (_, readonly) in zip(ids, self.interface.buffers, strict=True) if not readonly]
-        if not work:
-            work = 4 * sum(b.words for b in buffers)
-        device.stream.record(algorithm, data, reads, writes, work, self.name)
+        with device.lock:
+            algorithm = device.algorithm(key, buffers, self.code, groups, bits, data)
+            reads, writes = [ids[k] for k in self._reads], [ids[k] for k in self._writes]
+            device.stream.record(algorithm, data, reads, writes, work or 4 * sum(b.words for b in buffers), self.name)
 
 
 @cache

@@ -11,7 +11,8 @@ import numpy as np
 from grillyx.engine import kompute
 from grillyx.engine.counters import COUNTERS
 
-_MAX_PLACES, _CHOICES = 4096, 4
+_MAX_PLACES, _CHOICES = 4096, 4  # places of a step that are remembered, and buffers for each
+_MAX_KNOWN = 1 << 16  # with every size that ever stood there
 SMALLEST = 64  # words; also keeps vec4 accesses at the tail inside the buffer
 
 
@@ -62,19 +63,22 @@ class Pool:
         self._place += 1
         if self._place > _MAX_PLACES:  # a long loop that reads nothing: no places to remember
             return self._lowest(free, busy) or self._create(mapped, size)
+        if len(self._places) > _MAX_KNOWN:
+            self._places.clear()
         known = self._places.setdefault((self._place, mapped, size), [])
         for number in known:
-            if number in free and number not in busy:
-                return free.pop(number)
-        buffer = self._lowest(free, busy) if len(known) != 1 else None
-        buffer = buffer or self._create(mapped, size)
+            if number not in busy and (buffer := free.pop(number, None)):
+                return buffer
+        taken = self._lowest(free, busy) if len(known) != 1 else None
+        buffer = taken or self._create(mapped, size)
         known.append(buffer.id)
         del known[:-_CHOICES]
         return buffer
 
     @staticmethod
     def _lowest(free: dict[int, Buffer], busy: Container[int]) -> Buffer | None:
-        fitting = [number for number in free if number not in busy]
+        # a copy: memory that is collected meanwhile gives its buffers back
+        fitting = [number for number in list(free) if number not in busy]
         return free.pop(min(fitting)) if fitting else None
 
     def _create(self, mapped: bool, size: int) -> Buffer:

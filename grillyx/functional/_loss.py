@@ -11,6 +11,7 @@ from grillyx.functional import _check
 from grillyx.functional._elementwise import abs, add, multiply, neg, subtract
 from grillyx.functional._unary import softplus, square
 from grillyx.functional._reduce import log_softmax, mean, sum
+from grillyx.ops import LONGEST_LOOP
 from grillyx.ops import softmax as softmax_ops
 
 _cross_entropy = differentiable(softmax_ops.cross_entropy)
@@ -54,11 +55,16 @@ def cross_entropy(
         raise ValueError("cross_entropy: logits need a class axis, got shape (); expected (N, C) or (C,).")
     axis = 0 if x.ndim == 1 else 1
     classes = x.shape[axis]
-    weight = None if weight is None else as_tensor(weight)
+    weight = None if weight is None else as_tensor(weight).astype(np.float32)
     if weight is not None and weight.shape != (classes,):
         raise ValueError(f"cross_entropy: one weight a class, got shape {weight.shape}; expected ({classes},).")
     if target.shape == x.shape and target.dtype.kind == "f":
         return _soft_cross_entropy(x, target, weight, axis, reduction, smoothing)
+    if not 0 < classes <= LONGEST_LOOP:
+        raise ValueError(
+            f"cross_entropy: the number of classes is out of range, got {classes}; expected 1 to {LONGEST_LOOP:,}. For more, "
+            "pick from log_softmax with gather."
+        )
     wanted = x.shape[:axis] + x.shape[axis + 1 :]
     if target.shape != wanted:
         raise ValueError(
@@ -123,9 +129,9 @@ def binary_cross_entropy_with_logits(
     """
     _check.one_of(reduction, REDUCTIONS, "binary_cross_entropy_with_logits", "reduction")
     x, target = _pair("binary_cross_entropy_with_logits", x, target)
-    # softplus(-x) is -log(sigmoid(x)); its derivative is right at 0, where that of |x| is not
-    factor = 1.0 if pos_weight is None else add(multiply(subtract(as_tensor(pos_weight), 1.0), target), 1.0)
-    loss = add(multiply(subtract(1.0, target), x), multiply(softplus(neg(x)), factor))
+    # softplus(-x) is -log(sigmoid(x)), softplus(x) is -log(1 - sigmoid(x))
+    positive = target if pos_weight is None else multiply(target, as_tensor(pos_weight))
+    loss = add(multiply(positive, softplus(neg(x))), multiply(subtract(1.0, target), softplus(x)))
     if weight is not None:
         loss = multiply(loss, as_tensor(weight))
     return _reduced(loss, reduction)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
-from grillyx.ops import pool
+from grillyx.ops import LONGEST_LOOP, pool
 
 _max_pool2d = differentiable(pool.max_pool2d)
 _avg_pool2d = differentiable(pool.avg_pool2d)
@@ -29,6 +29,11 @@ def _windows(
         )
     window = _pair(kernel_size, name, "kernel_size", 1)
     step = window if stride is None else _pair(stride, name, "stride", 1)
+    if window[0] * window[1] > LONGEST_LOOP:
+        raise ValueError(
+            f"{name}: the window is too large, got {window}; expected at most {LONGEST_LOOP:,} elements. Pool in two "
+            "steps, or reduce whole axes with mean or amax."
+        )
     border, spread = _pair(padding, name, "padding", 0), _pair(dilation, name, "dilation", 1)
     if any(2 * b > w for b, w in zip(border, window, strict=True)):
         raise ValueError(f"{name}: padding is at most half the kernel_size, got {padding} for {kernel_size}.")

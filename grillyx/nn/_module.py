@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,7 +13,13 @@ from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, to_numpy
 from grillyx.nn._parts import Buffer, Handle, IncompatibleKeys, Parameter
 
-_depth = 0  # how many modules are being called, one inside the other
+
+
+class _Calls(threading.local):
+    depth = 0  # how many modules are being called, one inside the other
+
+
+_calls = _Calls()
 
 
 class Module:
@@ -33,15 +40,14 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...).")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        global _depth
-        outermost = _depth == 0
+        outermost = _calls.depth == 0
         self._call = None  # lets go of the last step's tensors before new ones are made
         inputs = tuple(_enter(x) if outermost else x for x in inputs)
-        _depth += 1
+        _calls.depth += 1
         try:
             out = self.forward(*inputs, **options)
         finally:
-            _depth -= 1
+            _calls.depth -= 1
         # inner modules must not keep tensors alive that the tape no longer needs
         hold = (lambda x: x) if outermost else _weakly
         self._call = (hold(inputs), hold(out)) if autograd.is_grad_enabled() else None

@@ -46,22 +46,16 @@ class BaseNode(Module):
         self, v_threshold: float = 1.0, v_reset: float | None = 0.0, surrogate_function: SurrogateFunction | None = None,
         detach_reset: bool = False, step_mode: str = "s", backend: str | None = None, store_v_seq: bool = False,
     ) -> None:  # fmt: skip
-        name = type(self).__name__
-        self.v_threshold = _check.number(v_threshold, name, "v_threshold")
-        self.v_reset = None if v_reset is None else _check.number(v_reset, name, "v_reset")
+        self.v_threshold, self.v_reset, self.step_mode = v_threshold, v_reset, step_mode
         self.surrogate_function = ATan() if surrogate_function is None else surrogate_function
-        if not isinstance(self.surrogate_function, SurrogateFunction):
-            raise TypeError(
-                f"{name}: surrogate_function must be a SurrogateFunction such as nn.ATan(), got {surrogate_function!r}."
-            )
         self.detach_reset, self.backend, self.store_v_seq = bool(detach_reset), backend, bool(store_v_seq)
-        self.step_mode = _check.one_of(step_mode, ("s", "m"), name, "step_mode")
+        self._check_settings()
         self.v: Any = self._rest
         self.v_seq: Tensor | None = None
 
     @property
     def _rest(self) -> float:
-        return 0.0 if self.v_reset is None else self.v_reset
+        return 0.0 if self.v_reset is None else float(self.v_reset)
 
     def reset(self) -> None:
         """Forget the state."""
@@ -111,14 +105,21 @@ class BaseNode(Module):
         self._check_input(x)
         return self.single_step_forward(x) if self.step_mode == "s" else self.multi_step_forward(x)
 
+    def _check_settings(self) -> None:
+        """Settings are attributes, and may be changed at any time."""
+        name = type(self).__name__
+        _check.number(self.v_threshold, name, "v_threshold")
+        if self.v_reset is not None:
+            _check.number(self.v_reset, name, "v_reset")
+        _check.one_of(self.step_mode, ("s", "m"), name, "step_mode")
+        if not isinstance(self.surrogate_function, SurrogateFunction):
+            raise TypeError(
+                f"{name}: surrogate_function must be a SurrogateFunction such as nn.ATan(), got {self.surrogate_function!r}."
+            )
+
     def _check_input(self, x: Tensor) -> None:
         name = type(self).__name__
-        for what in ("v_threshold", "v_reset"):
-            value = getattr(self, what)
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{name}: {what} must be finite, got {value}.")
-        if self.step_mode not in ("s", "m"):
-            raise ValueError(f"{name}: unknown step_mode, got {self.step_mode!r}; expected 's' or 'm'.")
+        self._check_settings()
         if self.step_mode == "m" and (x.ndim == 0 or x.shape[0] == 0):
             raise ValueError(
                 f"{name}: step_mode 'm' needs a sequence, got shape {x.shape}; expected (T, N, ...) with T >= 1."

@@ -3,3 +3,6 @@
 A pullback takes the gradient of the value and returns one entry for each input: an `Array`, None where there is no
 gradient, or a function without arguments that computes it, called only if somebody wants it.
 """
+
+# Mesa's CPU driver ends all loops of a thread after 65,535 rounds together, without a word
+LONGEST_LOOP = 1 << 14

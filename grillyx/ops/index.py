@@ -6,6 +6,7 @@ import math
 
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import LONGEST_LOOP
 
 
 def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]):
@@ -19,8 +20,12 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
     def pullback(g: Array):
         gx = empty(x.shape)
         if gx.size:
-            work = 4 * gx.size * max(picks, 1)
-            kernel("gather_backward")(grid(gx.size), work, gy=g, index=index, gx=gx, n=gx.size, **sizes)
+            for first in range(0, max(picks, 1), LONGEST_LOOP):
+                last = min(first + LONGEST_LOOP, picks)
+                kernel("gather_backward")(
+                    grid(gx.size), 4 * gx.size * (last - first + 1), gy=g, index=index, gx=gx, n=gx.size, first=first,
+                    last=last, MORE=int(first > 0), **sizes,
+                )  # fmt: skip
         return (gx, None)
 
     return y, pullback if x.dtype == FLOAT else None

@@ -81,7 +81,7 @@ def neuron(
 
     `keep` keeps H (T, *) for the backward pass; w is the scalar of a ParametricLIF.
     """
-    x = cast(x, FLOAT)
+    x, v0 = cast(x, FLOAT), None if v0 is None else cast(v0, FLOAT)
     steps, state = x.shape[0], x.shape[1:]
     m = math.prod(state)
     threads = -(-m // 4)

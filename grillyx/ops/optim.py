@@ -30,7 +30,7 @@ def _shader(name: str, a_slot: int, shared: int, bindings: int) -> tuple[Kernel,
 
 
 def _run(name: str, tensors: Tensors, numbers: Numbers, /, **shared: Array | float) -> None:
-    """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`; the keys are its names without the slot."""
+    """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`: keys are its names, without the slot."""
     first = next(iter(tensors.values()))
     rows = [row for row, array in enumerate(first) if array.size]
     if not rows:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import LONGEST_LOOP
 from grillyx.ops.shape import Shape, expanded, fill, permuted
 
-_OPS = {"sum": 0, "max": 1, "min": 2, "sum_of_squares": 3, "argmax": 4, "argmin": 5}
+_OPS = {"sum": 0, "max": 1, "min": 2, "sum_of_squares": 3}
+_MODES, _TYPES = {INT: 3, UINT: 4}, {INT: 1, UINT: 2}
 _EMPTY = {"sum": 0.0, "sum_of_squares": 0.0}
 # results that keep a device busy, and values that one pass may as well take in without a second dispatch
 _BUSY = {"cpu": (256, 16384), "gpu": (16384, 2048)}
@@ -19,22 +21,20 @@ def _chunks(outer: int, rows: int, inner: int, kind: str) -> int:
     """Choose into how many pieces to cut the rows, so that there is work for all threads."""
     lanes = outer * inner
     busy, little = _BUSY["cpu" if kind == "cpu" else "gpu"]
+    least = -(-rows // LONGEST_LOOP)
     if lanes >= busy or rows <= 64 or rows * lanes <= little:
-        return 1
-    return max(1, min(-(-rows // 64), busy // lanes))
+        return least
+    return max(least, min(-(-rows // 64), busy // lanes))
 
 
 def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -> Array:
     kind = x.storage.device.info.type
     while True:
-        # integers and indices take the plain way
-        simple = x.dtype != FLOAT or name.startswith("arg")
-        chunks = 1 if name.startswith("arg") else _chunks(outer, rows, inner, kind)
-        chunk = -(-rows // chunks)
-        mode = 3 if x.dtype == INT else 4 if x.dtype == UINT else 0
-        if not simple and inner % 4 == 0:
+        chunk = -(-rows // _chunks(outer, rows, inner, kind))
+        mode = _MODES.get(x.dtype, 0)
+        if mode == 0 and inner % 4 == 0:
             mode = 1
-        elif not simple and inner == 1 and rows % 4 == 0:
+        elif mode == 0 and inner == 1 and rows % 4 == 0:
             mode, chunk = 2, -(-chunk // 4) * 4
         chunks = -(-rows // chunk)
         threads = outer * chunks * (inner // 4 if mode == 1 else inner)
@@ -47,6 +47,21 @@ def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -
             return y
         x, rows = y, chunks
         name = "sum" if name == "sum_of_squares" else name
+
+
+def _find(x: Array, outer: int, rows: int, inner: int, name: str) -> Array:
+    kind, found, count = x.storage.device.info.type, None, rows
+    while True:
+        chunk = -(-count // _chunks(outer, count, inner, kind))
+        chunks = -(-count // chunk)
+        y = empty((outer, chunks, inner), INT)
+        kernel("arg_reduce")(
+            grid(y.size), 4 * (x.size + y.size), x=x, found=found or x, y=y, n=y.size, rows=rows, inner=inner, count=count,
+            chunk=chunk, chunks=chunks, LARGEST=int(name == "argmax"), TYPE=_TYPES.get(x.dtype, 0), AGAIN=int(found is not None),
+        )  # fmt: skip
+        if chunks == 1:
+            return y
+        found, count = y, chunks
 
 
 def reduced(x: Array, axes: Sequence[int], name: str, keepdims: bool = False, scale: float = 1.0) -> Array:
@@ -74,6 +89,8 @@ def reduced(x: Array, axes: Sequence[int], name: str, keepdims: bool = False, sc
         first = moving[0] if moving else 0
         outer = math.prod(x.shape[k] for k in kept if k < first)
         inner = size // outer
+    if name.startswith("arg"):
+        return _find(x, outer, rows, inner, name).reshape(shape)
     return _run(x, outer, rows, inner, name, scale).view(dtype).reshape(shape)
 
 

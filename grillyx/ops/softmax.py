@@ -6,7 +6,8 @@ import math
 
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops.elementwise import cast, combine
+from grillyx.ops import LONGEST_LOOP
+from grillyx.ops.elementwise import apply, cast, combine
 from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill
 
@@ -14,6 +15,8 @@ from grillyx.ops.shape import fill
 def softmax(x: Array, *, axis: int, log: bool = False):
     """Softmax along an axis, or its logarithm."""
     x = cast(x, FLOAT)
+    if x.shape[axis] > LONGEST_LOOP:
+        return _long_softmax(x, axis, log)
     rows, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
     sizes = {"n": x.size // rows if rows else 0, "rows": rows, "inner": inner, "LOG": int(log)}
     y = empty(x.shape)
@@ -25,6 +28,24 @@ def softmax(x: Array, *, axis: int, log: bool = False):
         if gx.size:
             kernel("softmax_backward")(grid(sizes["n"]), 16 * x.size, y=y, gy=g, gx=gx, **sizes)
         return (gx,)
+
+    return y, pullback
+
+
+def _long_softmax(x: Array, axis: int, log: bool):
+    """Put softmax together from reductions, for an axis that is too long for one thread."""
+
+    def total(v: Array) -> Array:
+        return reduced(v, [axis], "sum", keepdims=True)
+
+    z = combine(x, reduced(x, [axis], "max", keepdims=True), "subtract")
+    e = apply(z, "exp")
+    y = combine(z, apply(total(e), "log"), "subtract") if log else combine(e, total(e), "divide")
+
+    def pullback(g: Array):
+        if log:
+            return (combine(g, combine(apply(y, "exp"), total(g), "multiply"), "subtract"),)
+        return (combine(y, combine(g, total(combine(g, y, "multiply")), "subtract"), "multiply"),)
 
     return y, pullback
 

@@ -13,9 +13,9 @@ from grillyx.optim._optimizer import Optimizer
 class LRScheduler:
     """Changes the learning rates of an optimizer's groups. A schedule is a method `get_lr`, and constants.
 
-    Call ``scheduler.step()`` after ``optimizer.step()``, once an epoch or once a batch; an "epoch" in these schedules is
-    one such call. The constructor already sets the learning rate of epoch 0. All but `LambdaLR` and `OneCycleLR` go on
-    from the present learning rate, so that several can act together.
+    Call ``scheduler.step()`` after ``optimizer.step()``, once an epoch or once a batch; an "epoch" in these schedules
+    is one such call. The constructor already sets the learning rate of epoch 0. All but `LambdaLR` and `OneCycleLR` go
+    on from the present learning rate, so that several can act together.
 
     Args:
         optimizer: whose groups to change; each then has an ``"initial_lr"``.

@@ -36,8 +36,7 @@ class LambdaLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         count = len(attached(optimizer, self._name).param_groups)
-        many = isinstance(lr_lambda, (list, tuple))
-        self.lr_lambdas: list[Factor] = list(lr_lambda) if many else [lr_lambda] * count
+        self.lr_lambdas = list(lr_lambda) if isinstance(lr_lambda, (list, tuple)) else [lr_lambda] * count
         if len(self.lr_lambdas) != count:
             raise ValueError(
                 f"LambdaLR: one lr_lambda for each parameter group, got {len(self.lr_lambdas)}; expected {count}, or "
