@@ -16,7 +16,8 @@ layout(constant_id = 4) const bool AV = true;
 layout(constant_id = 5) const bool BV = true;
 layout(constant_id = 6) const bool CV = true;
 layout(constant_id = 7) const bool BIAS = false;
-layout(push_constant) uniform P { uint M, N, K, batch_a, batch_b, batch_c; } p;
+layout(constant_id = 8) const bool ADD = false; // to what is in C: a long K is done in several dispatches
+layout(push_constant) uniform P { uint M, N, K, first, last, batch_a, batch_b, batch_c; } p;
 INPUT(0, a)
 INPUT(1, b)
 INPUT(2, bias)
@@ -55,7 +56,7 @@ void main() {
     for (uint r = 0; r < ROWS; r++) acc[r] = vec4(0);
 
     if (KIND == 2) {
-        for (uint k = 0; k < p.K; k++) {
+        for (uint k = p.first; k < p.last; k++) {
             vec4 bv = b_columns(k, col0 + 4 * lane);
             if (AV && RA == 4) { // a lane holds four neighbouring rows
                 vec4 av = a4[(a_start + k * p.M + min(row0 + 4 * lane, p.M - 4)) / 4];
@@ -67,7 +68,7 @@ void main() {
             }
         }
     } else if (KIND == 1) {
-        for (uint k = 0; k < p.K; k += 4) {
+        for (uint k = p.first; k < p.last; k += 4) {
             vec4 bv[4];
             for (uint j = 0; j < 4; j++) bv[j] = b_quad(col0 + j * SG + lane, k);
             for (uint i = 0; i < RA; i++) {
@@ -78,7 +79,7 @@ void main() {
             }
         }
     } else {
-        for (uint k = 0; k < p.K; k += 4) {
+        for (uint k = p.first; k < p.last; k += 4) {
             vec4 av[RA];
             for (uint i = 0; i < RA; i++) av[i] = a_quad(row0 + i * SG + lane, k);
             for (uint q = 0; q < 4; q++) {
@@ -97,16 +98,20 @@ void main() {
             uint col = col0 + 4 * lane;
             if (col < p.N) {
                 vec4 v = acc[r];
+                uint at = (c_start + row * p.N + col) / 4;
                 if (BIAS) v += bias4[col / 4];
-                c4[(c_start + row * p.N + col) / 4] = v;
+                if (ADD) v += c4[at];
+                c4[at] = v;
             }
         } else {
             for (uint j = 0; j < 4; j++) {
                 uint col = KIND == 1 ? col0 + j * SG + lane : col0 + 4 * lane + j;
                 if (col < p.N) {
                     float v = acc[r][j];
+                    uint at = c_start + row * p.N + col;
                     if (BIAS) v += bias[col];
-                    c[c_start + row * p.N + col] = v;
+                    if (ADD) v += c[at];
+                    c[at] = v;
                 }
             }
         }

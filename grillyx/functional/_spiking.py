@@ -7,6 +7,8 @@ from typing import Any
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
+from grillyx.functional._shape import concatenate
+from grillyx.ops import LONGEST_LOOP
 from grillyx.ops import neuron as neuron_ops
 
 _neuron = differentiable(neuron_ops.neuron)
@@ -36,7 +38,12 @@ def multi_step_neuron(
 
     Returns:
         ``(spikes (T, *), v (*) after the last step, v_seq (T, *) or None)``.
+
+    Raises:
+        ValueError: tau below 1, NaN, an unknown kind, shapes that do not fit.
     """
+    _check.one_of(kind, tuple(neuron_ops.KINDS), "multi_step_neuron", "kind")
+    _check_numbers(kind, tau, v_threshold, v_reset)
     x = as_tensor(x)
     if x.ndim == 0 or x.shape[0] == 0:
         raise ValueError(f"{kind}: a multi-step neuron needs a time axis in front, got shape {x.shape}; expected (T, ...).")
@@ -46,6 +53,8 @@ def multi_step_neuron(
         if v.shape != state:
             raise ValueError(f"{kind}: the membrane has the wrong shape, got {v.shape}; expected {state}.")
     w = None if w is None else as_tensor(w)
+    if kind == "PLIF" and (w is None or w.size != 1):
+        raise ValueError(f"PLIF: w is needed, got {None if w is None else w.shape}; expected one number, shape ().")
     return _neuron(
         x, v, w, kind=kind, q=1.0 / tau, threshold=float(v_threshold), reset=None if v_reset is None else float(v_reset),
         decay_input=bool(decay_input), detach_reset=bool(detach_reset), surrogate=surrogate,
@@ -53,28 +62,39 @@ def multi_step_neuron(
     )  # fmt: skip
 
 
+def _check_numbers(name: str, tau: float, v_threshold: float, v_reset: float | None) -> None:
+    if _check.number(tau, name, "tau") < 1.0:
+        raise ValueError(f"{name}: tau is too small, got {tau}; expected at least 1.")
+    _check.number(v_threshold, name, "v_threshold")
+    if v_reset is not None:
+        _check.number(v_reset, name, "v_reset")
+
+
 def spike(x: Any, surrogate: neuron_ops.Surrogate = ATAN) -> Tensor:
     """Return 1 where ``x >= 0``, else 0, with a surrogate gradient."""
     return _spike(as_tensor(x), surrogate=surrogate)
 
 
-def _step(kind: str, x: Any, v: Any, tau: float, v_threshold: float, v_reset: float | None, **options: Any):
+def _step(
+    kind: str, x: Any, v: Any, tau: float, v_threshold: float, v_reset: float | None, surrogate_function: Any, **options: Any
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    name = f"{kind.lower()}_step"
+    _check_numbers(name, tau, v_threshold, v_reset)
+    surrogate = ATAN if surrogate_function is None else getattr(surrogate_function, "spec", surrogate_function)
+    if not isinstance(surrogate, neuron_ops.Surrogate):
+        raise TypeError(
+            f"{name}: surrogate_function must be a SurrogateFunction such as nn.ATan(), got {surrogate_function!r}."
+        )
     x, v = as_tensor(x), as_tensor(v)
-    _check.number(v_threshold, kind, "v_threshold")
-    if v_reset is not None:
-        _check.number(v_reset, kind, "v_reset")
     if v.shape != x.shape:
-        full = _check.broadcast(kind, x.shape, v.shape)
+        full = _check.broadcast(name, x.shape, v.shape)
         x = x if x.shape == full else x.expand(full)
         v = v if v.shape == full else v.expand(full)
     s, v, _ = multi_step_neuron(
-        x.reshape(1, *x.shape), v, kind=kind, tau=tau, v_threshold=v_threshold, v_reset=v_reset, **options
-    )
+        x.reshape(1, *x.shape), v, kind=kind, tau=tau, v_threshold=v_threshold, v_reset=v_reset, surrogate=surrogate,
+        **options,
+    )  # fmt: skip
     return s.reshape(v.shape), v
-
-
-def _surrogate(function: Any) -> neuron_ops.Surrogate:
-    return ATAN if function is None else getattr(function, "spec", function)
 
 
 def lif_step(
@@ -99,10 +119,9 @@ def lif_step(
     Raises:
         ValueError: tau below 1, NaN, shapes that do not fit.
     """
-    if not _check.number(tau, "lif_step", "tau") >= 1.0:
-        raise ValueError(f"lif_step: tau is too small, got {tau}; expected at least 1.")
-    options = {"detach_reset": detach_reset, "decay_input": decay_input, "surrogate": _surrogate(surrogate_function)}
-    return _step("LIF", x, v, tau, v_threshold, v_reset, **options)
+    return _step(
+        "LIF", x, v, tau, v_threshold, v_reset, surrogate_function, detach_reset=detach_reset, decay_input=decay_input
+    )
 
 
 def if_step(
@@ -110,8 +129,7 @@ def if_step(
     detach_reset: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Return ``(spike, v)`` of one step of an integrate-and-fire neuron: ``H = v + x``; see `lif_step` for the rest."""
-    options = {"detach_reset": detach_reset, "surrogate": _surrogate(surrogate_function)}
-    return _step("IF", x, v, 1.0, v_threshold, v_reset, **options)
+    return _step("IF", x, v, 1.0, v_threshold, v_reset, surrogate_function, detach_reset=detach_reset)
 
 
 def _modules(model: Any, name: str) -> Any:

@@ -155,7 +155,7 @@ class _FusedNode(BaseNode):
     def _is_fused(self) -> bool:
         own = type(self)
         rules = ("neuronal_charge", "neuronal_fire", "neuronal_reset", "single_step_forward", "multi_step_forward")
-        return all(getattr(own, rule) is getattr(self._home, rule) for rule in rules)
+        return all(rule not in vars(self) and getattr(own, rule) is getattr(self._home, rule) for rule in rules)
 
     @property
     def _home(self) -> type:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from grillyx.ops import Result
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.reduce import unbroadcast
@@ -55,12 +56,12 @@ def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
     return y
 
 
-def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0):
+def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
     """``f(x)`` for a function of `UNARY`, with its parameters."""
     x = cast(x, FLOAT)
     y = apply(x, name, a, b)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         if name == "affine":
             return (apply(g, "affine", a, 0.0),)
         gx = empty(x.shape)
@@ -142,14 +143,14 @@ _GRADIENTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
 _GRADIENTS["minimum"] = _GRADIENTS["maximum"]
 
 
-def binary(a: Array, b: Array, *, name: str):
+def binary(a: Array, b: Array, *, name: str) -> Result:
     """``g(a, b)`` for a function of `BINARY`, with broadcasting."""
     y = combine(a, b, name)
     if name not in _GRADIENTS or y.dtype != FLOAT:
         return y, None
     for_a, for_b = _GRADIENTS[name]
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         return (
             lambda: unbroadcast(for_a(g, a, b, y), a.shape),
             lambda: unbroadcast(for_b(g, a, b, y), b.shape),
@@ -167,14 +168,14 @@ def choose(condition: Array, a: Array, b: Array) -> Array:
     return y
 
 
-def where(condition: Array, a: Array, b: Array):
+def where(condition: Array, a: Array, b: Array) -> Result:
     """``a`` where the condition holds, else ``b``, with broadcasting."""
     a2, b2 = (a, b) if a.dtype == b.dtype else _common(a, b, "add")[:2]
     shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
     mask = expanded(cast(condition, FLOAT), shape)
     y = choose(mask, expanded(a2, shape), expanded(b2, shape))
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         return (
             None,
             lambda: unbroadcast(combine(g, cast(apply(mask, "not_equal", 0.0), FLOAT), "multiply"), a.shape),
@@ -184,6 +185,6 @@ def where(condition: Array, a: Array, b: Array):
     return y, pullback if y.dtype == FLOAT else None
 
 
-def astype(x: Array, *, dtype: Any):
+def astype(x: Array, *, dtype: Any) -> Result:
     """Another dtype; the gradient passes only between floats (and booleans, which have none)."""
     return cast(x, dtype), (lambda g: (g,)) if x.dtype == dtype == FLOAT else None

@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import os
 
+from typing import Any
+
+from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import kernel
 from grillyx.ops.elementwise import cast
 from grillyx.ops.reduce import reduced, unbroadcast
-from grillyx.ops.shape import Shape, expanded, fill, permuted
+from grillyx.ops.shape import Shape, expanded, fill
 
 NN, NT, TN = 0, 1, 2  # which operand is stored transposed: none, the second, the first
 BODIES = ("subgroup", "tiled")
+_MAX_GROUPS = 65535
 
 
 def body(device: Device) -> str:
@@ -48,41 +52,49 @@ def product(a: Array, b: Array, kind: int, bias: Array | None = None) -> Array:
         "M": m, "N": n, "K": k, "batch_a": m * k if a.ndim > 2 else 0, "batch_b": k * n if b.ndim > 2 else 0,
         "batch_c": m * n,
     }  # fmt: skip
-    arrays = {"a": a, "b": b, "bias": bias if bias is not None else a, "c": c}
-    work = max(4 * (a.size + b.size + c.size), batch * m * n * k // 8)
-    for start in range(0, batch, 65535):
-        if start:
-            raise NotImplementedError(f"matmul: at most 65,535 matrices in a batch, got {batch}; split the batch.")
-    if body(device) == "subgroup":
-        sg = device.info.subgroup_size
-        aligned_a = (m if kind == TN else k) % 4 == 0
-        aligned_b = (k if kind == NT else n) % 4 == 0
-        # measured: with A transposed, loading four rows at a time wins; NT with so many accumulators would spill
-        rows = 4 if kind == TN and aligned_a and m >= 4 * sg else 2
-        kernel("gemm_subgroup")(
-            (-(-n // (4 * sg)), -(-m // (rows * sg)), batch), work, **arrays, **sizes, local_size=sg, SG=sg, RA=rows,
-            KIND=kind, AV=int(aligned_a), BV=int(aligned_b), CV=int(n % 4 == 0), BIAS=int(bias is not None),
-        )  # fmt: skip
-    else:
-        tile = 4 if m > 32 and n > 32 else 2
-        kernel("gemm_tiled")(
-            (-(-n // (16 * tile)), -(-m // (16 * tile)), batch), work, **arrays, **sizes, TM=tile, TN=tile, KIND=kind,
-            BIAS=int(bias is not None),
-        )  # fmt: skip
+    if batch > _MAX_GROUPS:
+        raise NotImplementedError(f"matmul: too many matrices in a batch, got {batch:,}; expected at most {_MAX_GROUPS:,}.")
+    run = _subgroup if body(device) == "subgroup" else _tiled
+    for first in range(0, k, LONGEST_LOOP):
+        sizes |= {"first": first, "last": min(first + LONGEST_LOOP, k), "ADD": int(first > 0)}
+        now = bias if first == 0 else None
+        work = max(4 * (a.size + b.size + c.size), batch * m * n * min(k, LONGEST_LOOP) // 8)
+        run({"a": a, "b": b, "bias": now or a, "c": c}, sizes, kind, batch, work, now is not None)
     return c
+
+
+def _subgroup(arrays: dict[str, Array], sizes: dict[str, int], kind: int, batch: int, work: int, bias: bool) -> None:
+    m, n, k, sg = sizes["M"], sizes["N"], sizes["K"], arrays["a"].storage.device.info.subgroup_size
+    aligned_a = (m if kind == TN else k) % 4 == 0
+    aligned_b = (k if kind == NT else n) % 4 == 0
+    # measured: with A transposed, loading four rows at a time wins; NT with so many accumulators would spill
+    rows = 4 if kind == TN and aligned_a and m >= 4 * sg else 2
+    kernel("gemm_subgroup")(
+        (-(-n // (4 * sg)), -(-m // (rows * sg)), batch), work, **arrays, **sizes, local_size=sg, SG=sg, RA=rows,
+        KIND=kind, AV=int(aligned_a), BV=int(aligned_b), CV=int(n % 4 == 0), BIAS=int(bias),
+    )  # fmt: skip
+
+
+def _tiled(arrays: dict[str, Array], sizes: dict[str, int], kind: int, batch: int, work: int, bias: bool) -> None:
+    m, n = sizes["M"], sizes["N"]
+    tile = 4 if m > 32 and n > 32 else 2
+    kernel("gemm_tiled")(
+        (-(-n // (16 * tile)), -(-m // (16 * tile)), batch), work, **arrays, **sizes, TM=tile, TN=tile, KIND=kind,
+        BIAS=int(bias),
+    )  # fmt: skip
 
 
 def _flat(x: Array) -> Array:
     return x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-def linear(x: Array, weight: Array, bias: Array | None):
+def linear(x: Array, weight: Array, bias: Array | None) -> Result:
     """``x @ weight.T + bias``: x (*, in), weight (out, in), bias (out,), value (*, out)."""
     rows = _flat(cast(x, FLOAT))
     shape = (*x.shape[:-1], weight.shape[0])
     y = product(rows, weight, NT, bias).reshape(shape)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         flat = _flat(g)
         return (
             lambda: product(flat, weight, NN).reshape(x.shape),
@@ -93,7 +105,7 @@ def linear(x: Array, weight: Array, bias: Array | None):
     return y, pullback
 
 
-def matmul(a: Array, b: Array):
+def matmul(a: Array, b: Array) -> Result:
     """``a @ b`` with NumPy's rules: vectors, batches, broadcasting of the leading axes."""
     a, b = cast(a, FLOAT), cast(b, FLOAT)
     a2 = a.reshape((1, *a.shape)) if a.ndim == 1 else a
@@ -112,7 +124,7 @@ def matmul(a: Array, b: Array):
         n for k, n in enumerate(full) if not (k == len(full) - 2 and a.ndim == 1) and not (k == len(full) - 1 and b.ndim == 1)
     )
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         g2 = g.reshape(c.shape)
 
         def for_a() -> Array:
@@ -140,8 +152,3 @@ def _batch(x: Array, lead: Shape) -> Array:
         return x.reshape(x.shape[-2:]) if lead else x
     full = expanded(x, (*lead, *x.shape[-2:]))
     return full.reshape((math.prod(lead), *x.shape[-2:]))
-
-
-def transposed(x: Array) -> Array:
-    """Return a matrix with its axes exchanged."""
-    return permuted(x, [1, 0])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP
 
 
-def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]):
+def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]) -> Result:
     rows, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
     picks = index.shape[axis] if each else index.size
     sizes = {"rows": rows, "picks": picks, "inner": inner, "EACH": int(each)}
@@ -17,7 +20,7 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
     if y.size:
         kernel("gather")(grid(y.size), 12 * y.size, x=x, index=index, y=y, n=y.size, **sizes)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         gx = empty(x.shape)
         if gx.size:
             for first in range(0, max(picks, 1), LONGEST_LOOP):
@@ -31,17 +34,17 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
     return y, pullback if x.dtype == FLOAT else None
 
 
-def take(x: Array, index: Array, *, axis: int):
+def take(x: Array, index: Array, *, axis: int) -> Result:
     """``x`` at the indices along an axis; the axis is replaced by the axes of `index`."""
     return _pick(x, index, axis, False, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
 
 
-def gather(x: Array, index: Array, *, axis: int):
+def gather(x: Array, index: Array, *, axis: int) -> Result:
     """An index of its own for every element; `index` has x's shape but along the axis."""
     return _pick(x, index, axis, True, index.shape)
 
 
-def one_hot(index: Array, *, classes: int):
+def one_hot(index: Array, *, classes: int) -> Result:
     """1 at the index along a new last axis, else 0."""
     y = empty((*index.shape, classes))
     if y.size:

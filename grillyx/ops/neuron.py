@@ -6,6 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import Kernel, grid, kernel
 from grillyx.ops.elementwise import apply, cast, combine
@@ -66,7 +69,7 @@ def surrogate_gradient(x: Array, gy: Array, s: Surrogate) -> Array:
     return gx
 
 
-def spike(x: Array, *, surrogate: Surrogate):
+def spike(x: Array, *, surrogate: Surrogate) -> Result:
     """1 where x >= 0, else 0; the gradient is the surrogate's."""
     x = cast(x, FLOAT)
     y = apply(x, "greater_equal", 0.0).view(FLOAT)
@@ -76,7 +79,7 @@ def spike(x: Array, *, surrogate: Surrogate):
 def neuron(
     x: Array, v0: Array | None, w: Array | None, *, kind: str, q: float, threshold: float, reset: float | None,
     decay_input: bool, detach_reset: bool, surrogate: Surrogate, keep: bool, store_v_seq: bool,
-):  # fmt: skip
+) -> Result:  # fmt: skip
     """Run x (T, *) through a neuron; the value is ``(spikes (T, *), v (*), v_seq (T, *) or None)``.
 
     `keep` keeps H (T, *) for the backward pass; w is the scalar of a ParametricLIF.
@@ -102,7 +105,7 @@ def neuron(
     elif m:
         raise ValueError(f"neuron: no time steps, got an input of shape {x.shape}; expected (T, ...) with T >= 1.")
 
-    def pullback(gs: Array | None, gv_last: Array | None, gv_seq: Array | None):
+    def pullback(gs: Array | None, gv_last: Array | None, gv_seq: Array | None) -> Any:
         assert h is not None
         gx, gv0 = empty(x.shape), empty(state)
         gw = empty((threads,)) if kind == "PLIF" else None

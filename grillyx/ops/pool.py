@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, INT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.elementwise import cast
@@ -25,7 +28,7 @@ def _sizes(x: Array, out: Pair, window: Pair, stride: Pair, padding: Pair) -> di
     }  # fmt: skip
 
 
-def max_pool2d(x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair, dilation: Pair):
+def max_pool2d(x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair, dilation: Pair) -> Result:
     """The largest value of each window of x (..., H, W)."""
     x = cast(x, FLOAT)
     y = empty((*x.shape[:-2], *out))
@@ -35,7 +38,7 @@ def max_pool2d(x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair
     if y.size:
         kernel("max_pool2d")(grid(y.size), reach * y.size, x=x, y=y, index=index, n=y.size, **sizes)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         gx = empty(x.shape)
         if gx.size:
             kernel("max_pool2d_backward")(grid(gx.size), reach * gx.size, gy=g, index=index, gx=gx, n=gx.size, **sizes)
@@ -46,7 +49,7 @@ def max_pool2d(x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair
 
 def avg_pool2d(
     x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair, count_include_pad: bool, divisor: int
-):
+) -> Result:
     """The mean of each window of x (..., H, W)."""
     x = cast(x, FLOAT)
     y = empty((*x.shape[:-2], *out))
@@ -55,7 +58,7 @@ def avg_pool2d(
     if y.size:
         kernel("avg_pool2d")(grid(y.size), reach * y.size, x=x, y=y, n=y.size, **sizes)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         gx = empty(x.shape)
         if gx.size:
             kernel("avg_pool2d_backward")(grid(gx.size), reach * gx.size, gy=g, gx=gx, n=gx.size, **sizes)

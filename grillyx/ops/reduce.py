@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP
@@ -107,27 +110,27 @@ def _shape_kept(x: Array, axes: Sequence[int]) -> Shape:
     return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
 
 
-def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0):  # noqa: A001
+def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0) -> Result:  # noqa: A001
     """The sum over some axes, times `scale` (one over the count makes it a mean)."""
     from grillyx.ops.elementwise import apply, cast
 
     counts = x.dtype == BOOL and scale == 1.0
     y = reduced(cast(x, INT if counts else FLOAT) if counts or scale != 1.0 else x, axes, "sum", keepdims, scale)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
         return (expanded(small.reshape(_shape_kept(x, axes)), x.shape),)
 
     return y, pullback if y.dtype == FLOAT else None
 
 
-def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str):
+def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str) -> Result:
     """The maximum or minimum over some axes; equal ones share the gradient."""
     from grillyx.ops.elementwise import cast, combine
 
     y = reduced(x, axes, name, keepdims)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         kept = _shape_kept(x, axes)
         hits = cast(combine(x, y.reshape(kept), "equal"), FLOAT)
         count = reduced(hits, axes, "sum", keepdims=True)
@@ -136,7 +139,7 @@ def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str
     return y, pullback if y.dtype == FLOAT and x.dtype == FLOAT else None
 
 
-def index_of(x: Array, *, axis: int, keepdims: bool = False, name: str = "argmax"):
+def index_of(x: Array, *, axis: int, keepdims: bool = False, name: str = "argmax") -> Result:
     """The index of the first maximum or minimum along an axis, as int32."""
     return reduced(x, [axis], name, keepdims), None
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 
@@ -138,35 +141,35 @@ def joined(arrays: Sequence[Array], axis: int, shape: Shape, dtype: np.dtype) ->
 # --- ops with gradients ---------------------------------------------------------------------------------------------
 
 
-def reshape(x: Array, *, shape: Shape):
+def reshape(x: Array, *, shape: Shape) -> Result:
     """The same values under another shape of the same size."""
     return x.reshape(shape), lambda g: (g.reshape(x.shape),)
 
 
-def permute(x: Array, *, order: Sequence[int]):
+def permute(x: Array, *, order: Sequence[int]) -> Result:
     """The axes in another order."""
     inverse = [list(order).index(k) for k in range(len(order))]
     return permuted(x, order), lambda g: (permuted(g, inverse),)
 
 
-def expand(x: Array, *, shape: Shape):
+def expand(x: Array, *, shape: Shape) -> Result:
     """Repeat along axes of size 1; the gradient is summed over them."""
     from grillyx.ops.reduce import unbroadcast
 
     return expanded(x, shape), lambda g: (unbroadcast(g, x.shape),)
 
 
-def slices(x: Array, *, starts: Sequence[int], steps: Sequence[int], shape: Shape):
+def slices(x: Array, *, starts: Sequence[int], steps: Sequence[int], shape: Shape) -> Result:
     """Basic slicing."""
     return sliced(x, starts, steps, shape), lambda g: (placed(g, starts, steps, x.shape),)
 
 
-def concatenate(*xs: Array, axis: int):
+def concatenate(*xs: Array, axis: int) -> Result:
     """Join along an axis that exists."""
     shape = list(xs[0].shape)
     shape[axis] = sum(x.shape[axis] for x in xs)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         grads, at = [], 0
         for x in xs:
             starts = [0] * g.ndim

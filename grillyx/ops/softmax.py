@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from typing import Any
+
+from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP
@@ -12,7 +15,7 @@ from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill
 
 
-def softmax(x: Array, *, axis: int, log: bool = False):
+def softmax(x: Array, *, axis: int, log: bool = False) -> Result:
     """Softmax along an axis, or its logarithm."""
     x = cast(x, FLOAT)
     if x.shape[axis] > LONGEST_LOOP:
@@ -23,7 +26,7 @@ def softmax(x: Array, *, axis: int, log: bool = False):
     if y.size:
         kernel("softmax")(grid(sizes["n"]), 16 * x.size, x=x, y=y, **sizes)
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         gx = empty(x.shape)
         if gx.size:
             kernel("softmax_backward")(grid(sizes["n"]), 16 * x.size, y=y, gy=g, gx=gx, **sizes)
@@ -42,7 +45,7 @@ def _long_softmax(x: Array, axis: int, log: bool):
     e = apply(z, "exp")
     y = combine(z, apply(total(e), "log"), "subtract") if log else combine(e, total(e), "divide")
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         if log:
             return (combine(g, combine(apply(y, "exp"), total(g), "multiply"), "subtract"),)
         return (combine(y, combine(g, total(combine(g, y, "multiply")), "subtract"), "multiply"),)
@@ -68,7 +71,7 @@ def cross_entropy_gradient(
 
 def cross_entropy(
     x: Array, label: Array, weight: Array | None, *, reduction: str, smoothing: float = 0.0, ignored: int = -100, plain: bool = True
-):
+) -> Result:
     """Cross-entropy of logits x (N, C, *) and labels (N, *) as int32.
 
     `plain` says that no label is ignored: then a mean without weights divides by the number of samples.
@@ -94,7 +97,7 @@ def cross_entropy(
     elif reduction == "sum":
         value = reduced(loss, axes, "sum")
 
-    def pullback(g: Array):
+    def pullback(g: Array) -> Any:
         options = {"smoothing": smoothing, "scale": scale, "ignored": ignored}
         return (cross_entropy_gradient(x, label, weight, g, total, **options), None, None)
 

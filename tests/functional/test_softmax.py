@@ -33,7 +33,8 @@ def test_large_and_infinite_numbers(op: Callable, reference: Callable) -> None:
     hidden = np.array([[0.0, -np.inf, 1.0], [-np.inf, -np.inf, 3.0]])  # masked with -inf
     same(op(hidden), reference(hidden, -1))
     x[0, 1] = np.nan
-    same(op(x), reference(exact(x), -1))
+    with np.errstate(all="ignore"):
+        same(op(x), reference(exact(x), -1))
 
 
 @pytest.mark.parametrize(("op", "reference"), BOTH)
