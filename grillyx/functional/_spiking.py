@@ -55,11 +55,20 @@ def multi_step_neuron(
     w = None if w is None else as_tensor(w)
     if kind == "PLIF" and (w is None or w.size != 1):
         raise ValueError(f"PLIF: w is needed, got {None if w is None else w.shape}; expected one number, shape ().")
-    return _neuron(
-        x, v, w, kind=kind, q=1.0 / tau, threshold=float(v_threshold), reset=None if v_reset is None else float(v_reset),
-        decay_input=bool(decay_input), detach_reset=bool(detach_reset), surrogate=surrogate,
-        keep=autograd.is_recorded(x, v, w), store_v_seq=store_v_seq,
-    )  # fmt: skip
+    options = {
+        "kind": kind, "q": 1.0 / tau, "threshold": float(v_threshold), "reset": None if v_reset is None else float(v_reset),
+        "decay_input": bool(decay_input), "detach_reset": bool(detach_reset), "surrogate": surrogate,
+        "store_v_seq": store_v_seq,
+    }  # fmt: skip
+    if x.shape[0] <= LONGEST_LOOP:
+        return _neuron(x, v, w, keep=autograd.is_recorded(x, v, w), **options)
+    spikes, membranes = [], []
+    for first in range(0, x.shape[0], LONGEST_LOOP):
+        part = x[first : first + LONGEST_LOOP]
+        s, v, v_seq = _neuron(part, v, w, keep=autograd.is_recorded(part, v, w), **options)
+        spikes.append(s)
+        membranes.append(v_seq)
+    return concatenate(spikes), v, concatenate(membranes) if store_v_seq else None
 
 
 def _check_numbers(name: str, tau: float, v_threshold: float, v_reset: float | None) -> None:

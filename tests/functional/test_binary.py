@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import grillyx.functional as F
@@ -44,7 +44,10 @@ LIMITS = np.array([0, 1, -1, 2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, -(2**31)
 def test_value_and_gradient(name: str, data: st.DataObject) -> None:
     op, reference, second, first = SMOOTH[name]
     a, b = data.draw(broadcastable(budget=60))
-    check(op, reference, data.draw(floats(*first, shape=a)), data.draw(floats(*second, shape=b)), rtol=2e-5)
+    x, y = data.draw(floats(*first, shape=a)), data.draw(floats(*second, shape=b))
+    if name == "remainder":  # it jumps where the quotient is whole
+        assume(np.all(np.abs(exact(x) / exact(y) % 1 - 0.5) < 0.499))
+    check(op, reference, x, y, rtol=2e-5)
 
 
 @pytest.mark.parametrize("name", EXACT)

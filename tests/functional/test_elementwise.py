@@ -39,10 +39,10 @@ SMOOTH: dict[str, tuple[Callable, Callable, float, float]] = {
     "neg": (F.neg, np.negative, -3, 3),
     "exp": (F.exp, np.exp, -4, 4),
     "expm1": (F.expm1, np.expm1, -4, 4),
-    "expm1 near 0": (lambda x: F.multiply(F.expm1(x), 1e3), lambda x: 1e3 * np.expm1(x), -1e-3, 1e-3),
+    "expm1 near 0": (lambda x: F.expm1(x * 1e-3) * 1e3, lambda x: 1e3 * np.expm1(x * 1e-3), -1, 1),
     "log": (F.log, np.log, 0.1, 9),
     "log1p": (F.log1p, np.log1p, -0.9, 9),
-    "log1p near 0": (lambda x: F.multiply(F.log1p(x), 1e3), lambda x: 1e3 * np.log1p(x), -1e-3, 1e-3),
+    "log1p near 0": (lambda x: F.log1p(x * 1e-3) * 1e3, lambda x: 1e3 * np.log1p(x * 1e-3), -1, 1),
     "sqrt": (F.sqrt, np.sqrt, 0.1, 9),
     "rsqrt": (F.rsqrt, lambda x: 1 / np.sqrt(x), 0.1, 9),
     "square": (F.square, np.square, -3, 3),
@@ -149,7 +149,7 @@ def test_whole_numbers_stay_whole_and_exact(data: st.DataObject) -> None:
     for array in (x, big, -big):
         check(F.neg, np.negative, array)
         check(F.abs, np.abs, array)
-        check(F.floor, np.floor_divide if False else lambda a: a, array)
+        check(F.floor, lambda a: a, array)
         check(F.ceil, lambda a: a, array)
         check(F.round, lambda a: a, array)
         check(lambda a: F.clip(a, 5, 2**24 + 1), lambda a: np.clip(a, 5, 2**24 + 1), array)
