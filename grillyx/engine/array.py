@@ -12,6 +12,7 @@ import numpy as np
 
 from grillyx.engine.counters import COUNTERS
 from grillyx.engine.device import Device, current_device
+from grillyx.engine.kernel import grid, kernel
 from grillyx.engine.pool import Buffer
 
 FLOAT, INT, UINT, BOOL = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.bool_)
@@ -160,14 +161,12 @@ def _upload(storage: Storage, words: np.ndarray, fresh: bool) -> None:
         assert buffer.host is not None
         buffer.host[: words.size] = words
         return
-    from grillyx.engine.kernel import copy_words  # a kernel needs this module
-
     for start in range(0, words.size, _CHUNK):
         part = words[start : start + _CHUNK]
         stage = Storage(device, device.pool.acquire(part.size, True, idle=True))
         assert stage.buffer.host is not None
         stage.buffer.host[: part.size] = part
-        copy_words(stage, storage, part.size, 0, start)
+        _copy_words(stage, storage, part.size, 0, start)
 
 
 def download(storage: Storage, words: int) -> np.ndarray:
@@ -185,13 +184,18 @@ def _download(storage: Storage, words: int) -> np.ndarray:
         assert storage.buffer.host is not None
         out[:] = storage.buffer.host[:words]
         return out
-    from grillyx.engine.kernel import copy_words  # a kernel needs this module
-
     for start in range(0, words, _CHUNK):
         size = min(_CHUNK, words - start)
         stage = Storage(device, device.pool.acquire(size, True))
-        copy_words(storage, stage, size, start, 0)
+        _copy_words(storage, stage, size, start, 0)
         device.stream.flush()
         assert stage.buffer.host is not None
         out[start : start + size] = stage.buffer.host[:size]
     return out
+
+
+def _copy_words(source: Storage, target: Storage, words: int, source_start: int, target_start: int) -> None:
+    """Copy words between two storages on the device."""
+    kernel("copy")(
+        grid(-(-words // 4)), 8 * words, x=source, y=target, n=words, x_start=source_start, y_start=target_start
+    )

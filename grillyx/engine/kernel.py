@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from grillyx.engine import compile as glsl
-from grillyx.engine.array import Array, Storage
 from grillyx.engine.spirv import reflect
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -86,7 +85,7 @@ class Kernel:
         Args:
             groups: workgroups in each dimension.
             work: an estimate of the work, in bytes touched; by default the bytes of all buffers.
-            **given: an `Array` for each buffer, a number for each push and specialization constant (those have
+            **given: an `Array` or `Storage` for each buffer, a number for each push and specialization constant (those have
                 defaults), by their names in the shader.
         """
         try:
@@ -97,7 +96,7 @@ class Kernel:
         values = tuple([given.pop(name, default) for name, _, default in self._spec])
         if given:
             self._complain(given)
-        storages = [a.storage if type(a) is Array else a for a in arrays]
+        storages = [getattr(a, "storage", a) for a in arrays]
         device = storages[0].device
         if device.closed:
             device.check_open()
@@ -138,10 +137,3 @@ def custom_kernel(name: str, defines: dict[str, str]) -> Kernel:
     if not target.is_file():
         glsl.compile_file(source, target, defines=defines)
     return Kernel(name, target.read_bytes())
-
-
-def copy_words(source: Storage, target: Storage, words: int, source_start: int, target_start: int) -> None:
-    """Copy words between two storages on the device."""
-    kernel("copy")(
-        grid(-(-words // 4)), 8 * words, x=source, y=target, n=words, x_start=source_start, y_start=target_start
-    )

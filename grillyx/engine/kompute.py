@@ -24,7 +24,7 @@ def load() -> ModuleType:
         handlers = logging.root.handlers[:]
         try:
             try:
-                from grillyx._vendor import kp
+                from grillyx._vendor import kp  # type: ignore[attr-defined]  # the build puts it there
             except ImportError:
                 import kp
         except ImportError as error:

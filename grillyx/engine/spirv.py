@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 # SPIR-V opcodes and decorations used below (SPIR-V specification, section 3)
@@ -35,7 +36,7 @@ def _text(words: tuple[int, ...]) -> str:
     return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode()
 
 
-def _instructions(code: bytes):
+def _instructions(code: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
     if len(code) < 20 or len(code) % 4 or struct.unpack_from("<I", code)[0] != MAGIC:
         raise ValueError(f"not a SPIR-V module: {len(code)} bytes, it may be truncated")
     words = struct.unpack(f"<{len(code) // 4}I", code)

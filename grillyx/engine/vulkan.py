@@ -9,6 +9,7 @@ import ctypes as C
 import sys
 from ctypes import POINTER, byref, c_char, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from grillyx.engine.errors import NoDeviceError
 
@@ -64,21 +65,24 @@ class DeviceInfo:
 
 
 class _InstanceInfo(C.Structure):
-    _fields_ = [("sType", c_uint32), ("pNext", c_void_p), ("flags", c_uint32), ("app", c_void_p)] + [
-        ("n_layers", c_uint32), ("layers", c_void_p), ("n_extensions", c_uint32), ("extensions", c_void_p)
+    _fields_: ClassVar[Any] = [
+        ("sType", c_uint32), ("pNext", c_void_p), ("flags", c_uint32), ("app", c_void_p),
+        ("n_layers", c_uint32), ("layers", c_void_p), ("n_extensions", c_uint32), ("extensions", c_void_p),
     ]  # fmt: skip
 
 
 class _AppInfo(C.Structure):
-    _fields_ = [("sType", c_uint32), ("pNext", c_void_p), ("name", c_void_p), ("version", c_uint32)] + [
-        ("engine", c_void_p), ("engine_version", c_uint32), ("api", c_uint32)
+    _fields_: ClassVar[Any] = [
+        ("sType", c_uint32), ("pNext", c_void_p), ("name", c_void_p), ("version", c_uint32),
+        ("engine", c_void_p), ("engine_version", c_uint32), ("api", c_uint32),
     ]  # fmt: skip
 
 
 class _Limits(C.Structure):
     """The head of VkPhysicalDeviceLimits, in the order of the specification; the tail is padding."""
 
-    _fields_ = [
+    _fields_: ClassVar[Any] = [
+        
         ("image_dims", c_uint32 * 5), ("texel_elements", c_uint32), ("uniform_range", c_uint32),
         ("storage_range", c_uint32), ("push_size", c_uint32), ("allocations", c_uint32), ("samplers", c_uint32),
         ("granularity", c_uint64), ("sparse", c_uint64), ("bound_sets", c_uint32),
@@ -91,31 +95,33 @@ class _Limits(C.Structure):
 
 
 class _Properties(C.Structure):
-    _fields_ = [
+    _fields_: ClassVar[Any] = [
         ("api", c_uint32), ("driver", c_uint32), ("vendor", c_uint32), ("device", c_uint32), ("type", c_uint32),
         ("name", c_char * 256), ("uuid", c_uint8 * 16), ("limits", _Limits),
     ]  # fmt: skip
 
 
 class _Properties2(C.Structure):
-    _fields_ = [("sType", c_uint32), ("pNext", c_void_p), ("properties", c_uint8 * 824)]
+    _fields_: ClassVar[Any] = [("sType", c_uint32), ("pNext", c_void_p), ("properties", c_uint8 * 824)]
 
 
 class _Subgroup(C.Structure):
-    _fields_ = [("sType", c_uint32), ("pNext", c_void_p), ("size", c_uint32), ("stages", c_uint32)] + [
-        ("operations", c_uint32), ("quads", c_uint32)
+    _fields_: ClassVar[Any] = [("sType", c_uint32), ("pNext", c_void_p), ("size", c_uint32), ("stages", c_uint32),
+        ("operations", c_uint32), ("quads", c_uint32),
     ]  # fmt: skip
 
 
 class _Driver(C.Structure):
-    _fields_ = [("sType", c_uint32), ("pNext", c_void_p), ("id", c_uint32), ("name", c_char * 256)] + [
-        ("info", c_char * 256), ("conformance", c_uint8 * 4)
+    _fields_: ClassVar[Any] = [
+        ("sType", c_uint32), ("pNext", c_void_p), ("id", c_uint32), ("name", c_char * 256),
+        ("info", c_char * 256), ("conformance", c_uint8 * 4),
     ]  # fmt: skip
 
 
 class _Memory(C.Structure):
-    _fields_ = [("n_types", c_uint32), ("types", (c_uint32 * 2) * 32), ("n_heaps", c_uint32)] + [
-        ("heaps", (c_uint64 * 2) * 16)
+    _fields_: ClassVar[Any] = [
+        ("n_types", c_uint32), ("types", (c_uint32 * 2) * 32), ("n_heaps", c_uint32),
+        ("heaps", (c_uint64 * 2) * 16),
     ]  # fmt: skip
 
 

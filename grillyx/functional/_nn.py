@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
 from grillyx.functional._elementwise import add, multiply
@@ -36,13 +38,13 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     Raises:
         ValueError: the last axis of x is not in_features.
     """
-    x, weight = as_tensor(x), as_tensor(weight)
+    x, weight = as_tensor(x), as_tensor(weight).astype(np.float32)
     if x.ndim == 0 or weight.ndim != 2 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: the last axis of the input must be in_features, got an input of shape {x.shape}; expected "
             f"(..., {weight.shape[-1] if weight.ndim else '?'}) for a weight of shape {weight.shape}."
         )
-    bias = None if bias is None else as_tensor(bias)
+    bias = None if bias is None else as_tensor(bias).astype(np.float32)
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: the bias has the wrong shape, got {bias.shape}; expected {weight.shape[:1]}.")
     return _linear(x, weight, bias)

@@ -265,9 +265,9 @@ def test_training_finds_the_solution(name: str, options: dict[str, Any]) -> None
     x, wanted = rng.standard_normal((64, 3)), np.array([[1.0], [-2.0], [0.5]])
     w = Tensor(np.zeros((3, 1)), requires_grad=True)
     b = Tensor(np.zeros(1), requires_grad=True)
-    optimizer = getattr(optim, name)([w, b], lr=0.05, **options)
-    schedule = optim.ExponentialLR(optimizer, 0.98)
-    for _ in range(300):
+    optimizer = getattr(optim, name)([w, b], lr=0.2, **options)
+    schedule = optim.ExponentialLR(optimizer, 0.97)
+    for _ in range(150):
         optimizer.zero_grad()
         F.mse_loss(Tensor(x) @ w + b, x @ wanted + 0.25).backward()
         optimizer.step()
