@@ -129,6 +129,7 @@ class Tensor(NumPyFace):
         if self.dtype.kind == "f" and host.dtype.kind not in "fiub":
             raise TypeError(f"Tensor.copy_: wrong dtype, got {host.dtype}; expected numbers.")
         _walk.settle()
+        self._bounds = None
         device_array.write(self.array, host.astype(self.dtype))
         return self
 

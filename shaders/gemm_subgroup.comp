@@ -33,10 +33,11 @@ vec4 a_quad(uint row, uint k) { // four neighbours along k
     return v;
 }
 vec4 b_columns(uint k, uint col) { // four neighbouring columns of row k
-    uint kk = min(k, p.K - 1);
-    if (BV) return b4[(b_start + kk * p.N + min(col, p.N - 4)) / 4];
+    if (k >= p.K) return vec4(0); // in the last step along k; 0 times a clamped value could be NaN
+    uint at = b_start + k * p.N;
+    if (BV) return b4[(at + min(col, p.N - 4)) / 4];
     vec4 v;
-    for (uint q = 0; q < 4; q++) v[q] = b[b_start + kk * p.N + min(col + q, p.N - 1)];
+    for (uint q = 0; q < 4; q++) v[q] = b[at + min(col + q, p.N - 1)];
     return v;
 }
 vec4 b_quad(uint col, uint k) { // four neighbours along k of a row of B'

@@ -10,7 +10,7 @@ import numpy as np
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.engine.array import FLOAT
 from grillyx.functional import _check
-from grillyx.functional._elementwise import add, clip, greater_equal, multiply, subtract
+from grillyx.functional._elementwise import add, clip, greater_equal, multiply, neg, subtract
 from grillyx.functional._unary import log, round
 from grillyx.functional._shape import broadcast_to, one_hot, stack
 from grillyx.ops import random
@@ -60,8 +60,8 @@ def latency_encode(x: Any, T: int, enc_function: str = "linear") -> Tensor:  # n
     if enc_function == "linear":
         at = round(multiply(subtract(1.0, x), steps - 1.0))
     else:
-        a = math.expm1(min(steps - 1.0, 88.0))  # e**88 is close to the largest float32
-        at = round(subtract(steps - 1.0, log(add(multiply(x, a), 1.0))))
+        e = math.exp(1.0 - steps)  # the same as above without large numbers: -log(x (1 - e) + e), e = e**-(T - 1)
+        at = round(neg(log(add(multiply(x, 1.0 - e), e))))
     hot = one_hot(_ranged(clip(at, 0.0, steps - 1.0), steps), steps)
     return hot.permute(hot.ndim - 1, *range(hot.ndim - 1))
 

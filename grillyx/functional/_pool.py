@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
@@ -12,7 +13,7 @@ _avg_pool2d = differentiable(pool.avg_pool2d)
 
 
 def _pair(value: Any, name: str, what: str, least: int) -> tuple[int, int]:
-    both = (value, value) if hasattr(value, "__index__") else tuple(value)
+    both = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(both) != 2 or any(not hasattr(n, "__index__") or int(n) < least for n in both):
         raise ValueError(f"{name}: {what} is one or two integers of at least {least}, got {value!r}.")
     return int(both[0]), int(both[1])

@@ -152,12 +152,14 @@ def one_hot(index: Any, num_classes: int = -1) -> Tensor:
 def getitem(x: Any, key: Any) -> Tensor:
     """Return ``x[key]``: integers, slices, None, ``...``, one array of integers, or one mask of booleans."""
     x = as_tensor(x)
-    keys = list(key) if isinstance(key, tuple) else [key]
-    keys = [k.numpy() if isinstance(k, Tensor) and k.dtype == BOOL else k for k in keys]
+    keys = [_plain(k) for k in (key if isinstance(key, tuple) else (key,))]
+    apart = _stand_apart(keys)
     used = sum(1 if not _is_mask(k) else np.ndim(k) for k in keys if k is not None and k is not Ellipsis)
     if used > x.ndim:
         raise IndexError(f"Tensor: too many indices, got {used} for shape {x.shape}.")
-    if sum(k is Ellipsis for k in keys) == 0:
+    if sum(k is Ellipsis for k in keys) > 1:
+        raise IndexError("Tensor: only one ... in an index.")
+    if not any(k is Ellipsis for k in keys):
         keys.append(Ellipsis)
     at = next(i for i, k in enumerate(keys) if k is Ellipsis)
     keys[at : at + 1] = [slice(None)] * (x.ndim - used)
@@ -174,8 +176,8 @@ def getitem(x: Any, key: Any) -> Tensor:
             steps.append(step)
             lengths.append(len(range(first, last, step)))
             shape.append(lengths[-1])
-        elif _is_mask(k) or isinstance(k, (list, np.ndarray, Tensor)) and np.ndim(k) > 0:
-            picks.append((len(shape), axis, k))
+        elif isinstance(k, (np.ndarray, Tensor)) and k.ndim > 0:
+            picks.append((len(shape), k))
             axis += np.ndim(k) - 1 if _is_mask(k) else 0
             for m in x.shape[len(starts) : axis + 1]:
                 starts.append(0)
@@ -195,29 +197,49 @@ def getitem(x: Any, key: Any) -> Tensor:
     if lengths != list(x.shape) or any(s != 1 for s in steps):
         x = _slices(x, starts=starts, steps=steps, shape=tuple(lengths))
     x = _reshape(x, shape=tuple(shape)) if tuple(shape) != x.shape else x
-    return _picked(x, *picks[0]) if picks else x
+    return _picked(x, *picks[0], apart) if picks else x
+
+
+def _plain(k: Any) -> Any:
+    if isinstance(k, Tensor) and k.dtype == BOOL:
+        return k.numpy()
+    if isinstance(k, list):
+        array = np.asarray(k)
+        return array if array.size else array.astype(np.int32)
+    return k
+
+
+def _stand_apart(keys: Sequence[Any]) -> bool:
+    """Tell whether integers stand apart from an array: NumPy then puts the axes of the array in front."""
+    at = [i for i, k in enumerate(keys) if not (k is None or k is Ellipsis or isinstance(k, slice))]
+    return bool(at) and at[-1] - at[0] >= len(at)
 
 
 def _is_mask(k: Any) -> bool:
-    return isinstance(k, (list, np.ndarray)) and np.asarray(k).dtype == np.bool_ and np.ndim(k) > 0
+    return isinstance(k, np.ndarray) and k.dtype == np.bool_ and k.ndim > 0
 
 
 def _index(k: Any) -> int:
     try:
-        return int(k.__index__())
+        if not isinstance(k, (bool, np.bool_)):
+            return int(k.__index__())
+        raise TypeError
     except (AttributeError, TypeError):
         raise IndexError(f"Tensor: an index is an integer, a slice, None, ... or an array, got {k!r}.") from None
 
 
-def _picked(x: Tensor, place: int, axis: int, k: Any) -> Tensor:
-    if not _is_mask(k):
-        return take(x, k, place)
-    mask = np.asarray(k)
-    covered = x.shape[place : place + mask.ndim]
-    if mask.shape != covered:
-        raise IndexError(f"Tensor: a mask must have the shape of the axes that it covers, got {mask.shape} for {covered}.")
-    flat = _reshape(x, shape=(*x.shape[:place], mask.size, *x.shape[place + mask.ndim :]))
-    return take(flat, np.flatnonzero(mask), place)
+def _picked(x: Tensor, place: int, k: Any, in_front: bool) -> Tensor:
+    if _is_mask(k):
+        covered = x.shape[place : place + k.ndim]
+        if k.shape != covered:
+            raise IndexError(f"Tensor: a mask must have the shape of the axes that it covers, got {k.shape} for {covered}.")
+        x = _reshape(x, shape=(*x.shape[:place], k.size, *x.shape[place + k.ndim :]))
+        k = np.flatnonzero(k)
+    y = take(x, k, place)
+    if not in_front or place == 0:
+        return y
+    order = [*range(place, place + k.ndim), *range(place), *range(place + k.ndim, y.ndim)]
+    return _permute(y, order=order)
 
 
 def ones_like(x: Any, dtype: Any = None) -> Tensor:

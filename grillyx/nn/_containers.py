@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -76,18 +77,36 @@ class Sequential(ModuleList):
     """
 
     def __init__(self, *modules: Any) -> None:
-        self._names: list[str] | None = None
-        if len(modules) == 1 and isinstance(modules[0], dict):
-            self._names = list(modules[0])
-            modules = tuple(modules[0].values())
-        super().__init__(modules)
+        named = modules[0] if len(modules) == 1 and isinstance(modules[0], dict) else None
+        self._names: list[str] | None = None if named is None else []
+        super().__init__(modules if named is None else named.values())
+        if named is not None:
+            self._names = [str(name) for name in named]
+
+    def append(self, module: Module) -> Sequential:
+        super().append(module)
+        if self._names is not None:
+            new = (str(k) for k in itertools.count(len(self._names)))
+            self._names.append(next(name for name in new if name not in self._names))
+        return self
+
+    def insert(self, index: int, module: Module) -> None:
+        super().insert(index, module)
+        if self._names is not None:
+            self._names.insert(index, self._names.pop())
+
+    def __delitem__(self, index: Any) -> None:
+        super().__delitem__(index)
+        if self._names is not None:
+            del self._names[index]
 
     def _parts(self) -> Iterator[tuple[str, Any]]:
         for k, (name, part) in enumerate(super()._parts()):
             yield (self._names[k] if self._names is not None and k < len(self._names) else name), part
 
     def _picked(self, index: slice) -> list[Any]:
-        return self._modules[index]
+        modules = self._modules[index]
+        return modules if self._names is None else [dict(zip(self._names[index], modules, strict=True))]
 
     def forward(self, x: Any) -> Any:
         """The output of the last module."""
@@ -154,7 +173,7 @@ class MultiStepContainer(Sequential):
         x = as_tensor(x)
         if x.ndim < 2 or x.shape[0] == 0:
             raise ValueError(f"MultiStepContainer: expected an input (T, N, ...) with T >= 1, got shape {x.shape}.")
-        if all(m.per_sample for m in self._modules):  # the steps may as well be samples: one call for all
+        if x.ndim > 2 and all(m.per_sample for m in self._modules):  # the steps may as well be samples: one call for all
             y = super().forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
             return y.reshape(*x.shape[:2], *y.shape[1:])
         with _single_step(self), _in_sequence(self, 1):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import grillyx.functional as F  # noqa: N812
-from grillyx.autograd import Tensor
+from grillyx.autograd import Tensor, as_tensor
 from grillyx.functional import _check
 from grillyx.nn._module import Module, Parameter
 from grillyx.ops import random
@@ -111,7 +111,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Tensor:
         """* → *."""
-        x = F.broadcast_to(x, x.shape)
+        x = as_tensor(x)
         if not self.training or self.p == 0.0:
             return x
         steps = self._steps

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import grillyx.functional as F  # noqa: N812
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, to_numpy
 from grillyx.nn._parts import Buffer, Handle, IncompatibleKeys, Parameter
@@ -80,7 +81,9 @@ class Module:
             raise ValueError(f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output.")
         seeds = [(o, _fit(g, o, name)) for o, g in zip(outputs, grads, strict=True) if g is not None]
         if not any(o.requires_grad or o._tracked for o, _ in seeds):
-            raise RuntimeError(f"{name}.backward: the last call recorded nothing; it was made under no_grad().")
+            raise RuntimeError(
+                f"{name}.backward: the last call recorded nothing; no parameter in it learns, and no input holds floats."
+            )
         stops = [x for x in inputs if isinstance(x, Tensor)]
         found = autograd.run_backward(seeds, stops)
         return found[0] if len(found) == 1 else tuple(found)
@@ -144,11 +147,12 @@ class Module:
         return (b for _, b in self.named_buffers())
 
     # --- values
-    def _saved(self) -> dict[str, Tensor]:
-        out: dict[str, Tensor] = {}
-        for name, module in self.named_modules():
-            for kind in (Parameter, Buffer):
-                out.update(module._walk(kind, name + "." if name else ""))
+    def _saved(self, prefix: str = "", above: tuple[Module, ...] = ()) -> dict[str, Tensor]:
+        """Everything that is saved; what is shared stands under each of its names."""
+        out = {name: value for kind in (Parameter, Buffer) for name, value in self._walk(kind, prefix)}
+        for name, module in self._walk(Module, prefix):
+            if module is not self and module not in above:
+                out.update(module._saved(name + ".", (*above, self)))
         return out
 
     def state_dict(self) -> dict[str, np.ndarray]:
@@ -167,9 +171,14 @@ class Module:
 
         Raises:
             ValueError: lists every missing, unexpected and misshapen name.
+            TypeError: no dict, or a value that is no array of numbers.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"{type(self).__name__}.load_state_dict: expected a dict from name to array, got {type(state_dict).__name__}."
+            )
         own = self._saved()
-        given = {name: to_numpy(value) for name, value in state_dict.items()}
+        given = {name: _numbers(name, value) if name in own else value for name, value in state_dict.items()}
         missing = [k for k in own if k not in given]
         unexpected = [k for k in given if k not in own]
         misshapen = [
@@ -190,7 +199,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or set them to 0."""
         for p in self.parameters():
-            p.grad = None if set_to_none or p.grad is None else p.grad * 0.0
+            p.grad = None if set_to_none or p.grad is None else F.zeros_like(p.grad)
 
     def requires_grad_(self, requires_grad: bool = True) -> Module:
         """Freeze all parameters, or let them learn again."""
@@ -210,8 +219,9 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
         """Call a function on every module inside, then on this one."""
-        for module in reversed(list(self.modules())):
-            function(module)
+        for module in dict.fromkeys(self.children()):
+            module.apply(function)
+        function(self)
         return self
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> Handle:
@@ -240,6 +250,16 @@ def _unfold(kind: type, name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         for k, part in value.items():
             yield from _unfold(kind, f"{name}.{k}", part)
+
+
+def _numbers(name: str, value: Any) -> np.ndarray:
+    try:
+        host = to_numpy(value)
+    except ValueError as error:
+        raise ValueError(f"load_state_dict: {name!r} is no array ({error}). Nothing was changed.") from error
+    if host.dtype.kind not in "fiub":
+        raise TypeError(f"load_state_dict: {name!r} holds no numbers, got {host.dtype}. Nothing was changed.")
+    return host
 
 
 def _enter(x: Any) -> Any:

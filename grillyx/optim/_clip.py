@@ -68,15 +68,15 @@ def clip_grad_norm_(
 
     Source: ``torch.nn.utils.clip_grad_norm_``; Pascanu et al. 2013, arXiv:1211.5063.
     """
-    limit, order = _limit(max_norm, "clip_grad_norm_", "max_norm"), float(norm_type)
-    if order not in (2.0, math.inf):
+    limit = _limit(max_norm, "clip_grad_norm_", "max_norm")
+    if norm_type not in (2, math.inf, "inf"):
         raise ValueError(f"clip_grad_norm_: unknown norm_type, got {norm_type!r}; expected 2 or math.inf.")
     found = _with_gradients(parameters, "clip_grad_norm_")
     every = [_gradient(p) for p in found]
     grads = [g for g in every if g.size]
     if not grads:
         return Tensor(fill((), 0.0))
-    if order == 2.0:
+    if norm_type == 2:
         norm = norm_of(grads)
     else:
         largest = [reduced(apply(g, "abs"), range(g.ndim), "max").reshape((1,)) for g in grads]

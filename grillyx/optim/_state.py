@@ -71,7 +71,10 @@ def _groups(optimizer: Optimizer, saved: Any, problems: list[str]) -> list[dict[
     out = []
     for k, (ours, theirs) in enumerate(zip(optimizer.param_groups, groups, strict=True)):
         where = f"param_groups[{k}]"
-        new = {key: ours[key] for key in _LATER if key in ours} | dict(theirs)
+        new = dict(theirs)
+        for key in _LATER:
+            if key in ours:
+                new.setdefault(key, ours[key])
         count = len(new.get("params", ()))
         if count != len(ours["params"]):
             problems.append(f"{where}: got {count} parameters; expected {len(ours['params'])}")

@@ -162,7 +162,7 @@ def test_mse_and_l1(reduction: str, data: st.DataObject) -> None:
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @given(data=st.data())
 def test_binary_cross_entropy(reduction: str, data: st.DataObject) -> None:
-    shape, other = data.draw(broadcastable(empty=False, budget=24))
+    shape, other = data.draw(broadcastable(empty=False, budget=12))
     shape = np.broadcast_shapes(shape, other)
     x, y = data.draw(floats(-9, 9, shape=shape)), data.draw(floats(0, 1, shape=shape))
     w, p = (data.draw(floats(0.1, 2, shape=other)) for _ in range(2))

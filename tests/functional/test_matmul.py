@@ -44,9 +44,9 @@ def test_matmul(arrays: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 # every remainder of the tiles of both bodies, and every alignment of rows to four words
-@pytest.mark.parametrize("m", [1, 4, 31, 33, 68])
-@pytest.mark.parametrize("k", [1, 4, 17, 36])
-@pytest.mark.parametrize("n", [1, 4, 10, 35, 68])
+@pytest.mark.parametrize("m", [1, 4, 33, 68])
+@pytest.mark.parametrize("k", [1, 17, 36])
+@pytest.mark.parametrize("n", [1, 4, 35, 68])
 def test_tiles(m: int, k: int, n: int) -> None:
     rng = np.random.default_rng(0)
     x, w, b, g = (exact(rng.standard_normal(s)) for s in ((m, k), (n, k), (n,), (m, n)))

@@ -1,0 +1,197 @@
+"""What a step costs: dispatches, pipelines, buffers and transfers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import grillyx.functional as F
+from grillyx import optim
+from grillyx.autograd import Tensor
+from grillyx.engine.compile import find_compiler
+from grillyx.engine.counters import counters
+from grillyx.engine.device import current_device
+from grillyx.ops import optim as optim_ops
+from tests.optim.reference import arrays, give, parameters, trained
+
+KINDS = [
+    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {}), ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}),
+]  # fmt: skip
+
+
+class Spent(dict[str, int]):
+    """What was counted in a `with` block, once it is over."""
+
+
+@contextmanager
+def spent() -> Iterator[Spent]:
+    out, before = Spent(), counters()
+    yield out
+    out.update({key: value - before[key] for key, value in counters().items()})
+
+
+def ready(name: str, count: int, **options: Any) -> tuple[list[Tensor], optim.Optimizer]:
+    """Parameters with gradients, and an optimizer that has made its state."""
+    params = parameters(arrays([(2 + k, 3) for k in range(count)], 1))
+    optimizer = getattr(optim, name)(params, **options)
+    give(params, arrays([p.shape for p in params], 2))
+    optimizer.step()
+    return params, optimizer
+
+
+@pytest.mark.parametrize(("count", "dispatches"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 3)])
+@pytest.mark.parametrize(("name", "options"), KINDS)
+def test_four_parameters_to_a_dispatch(
+    name: str, options: dict[str, Any], count: int, dispatches: int
+) -> None:
+    _, optimizer = ready(name, count, **options)
+    with spent() as cost:
+        optimizer.step()
+    assert cost["dispatches"] == dispatches
+    assert cost["uploads"] == cost["downloads"] == cost["live_buffers"] == 0
+
+
+def test_groups_are_dispatched_apart() -> None:
+    params = parameters(arrays([(2,)] * 4, 1))
+    optimizer = optim.SGD([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}])
+    give(params, arrays([(2,)] * 4, 2))
+    with spent() as cost:
+        optimizer.step()
+    assert cost["dispatches"] == 2
+
+
+def test_different_ages_share_a_dispatch() -> None:
+    """The bias correction of each parameter is its own push constant."""
+    params, optimizer = ready("Adam", 4)
+    params[2].grad = None
+    optimizer.step()
+    give(params, arrays([p.shape for p in params], 2))
+    with spent() as cost:
+        optimizer.step()
+    assert [optimizer.state[p]["step"] for p in params] == [3, 3, 2, 3]
+    assert cost["dispatches"] == 1
+
+
+def test_no_gradients_cost_nothing() -> None:
+    params, optimizer = ready("Adam", 4)
+    optimizer.zero_grad()
+    before = [p.numpy() for p in params]
+    with spent() as cost:
+        optimizer.step()
+    assert not any(cost.values())
+    assert all((p.numpy() == b).all() for p, b in zip(params, before, strict=True))
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS)
+def test_changing_options_make_no_new_pipeline(name: str, options: dict[str, Any]) -> None:
+    params, optimizer = ready(name, 6, **options)
+    before = [p.numpy() for p in params]
+    with spent() as cost:
+        for k in range(10):
+            optimizer.param_groups[0]["lr"] = 0.1 / (k + 1)
+            optimizer.param_groups[0]["weight_decay"] = 0.01 * k
+            optimizer.param_groups[0]["maximize"] = k % 2 == 1
+            optimizer.step()
+    assert cost["created"] == 0
+    assert cost["dispatches"] == 20
+    assert all((p.numpy() != b).any() for p, b in zip(params, before, strict=True))
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS)
+def test_a_training_loop_settles(name: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With clipping and a schedule: after some steps nothing is made any more, and nothing stays behind."""
+    monkeypatch.undo()  # poisoning makes pipelines of its own
+    w, b = parameters(arrays([(3, 2), (2,)], 1))
+    optimizer = getattr(optim, name)([w, b], **options)
+    momentum = "momentum" in options or "betas" in optimizer.defaults
+    schedule = optim.OneCycleLR(optimizer, 0.1, total_steps=60, cycle_momentum=momentum)
+    x, y = arrays([(5, 3), (5, 2)], 2)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        loss = F.mse_loss(Tensor(x) @ w + b, y)
+        loss.backward()
+        optim.clip_grad_norm_([w, b], 1.0)
+        optimizer.step()
+        schedule.step()
+        return float(loss)
+
+    losses = [step() for _ in range(20)]
+    with spent() as cost:
+        losses += [step() for _ in range(20)]
+    assert cost["created"] == cost["live_buffers"] == 0
+    assert cost["downloads"] == cost["uploads"] == 20
+    assert losses[-1] < losses[0]
+
+
+def with_bindings(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Act as if the device took so many buffers in a shader."""
+    device = current_device()
+    monkeypatch.setattr(device, "info", dataclasses.replace(device.info, max_bindings=count))
+
+
+@pytest.mark.skipif(
+    find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders"
+)
+@pytest.mark.parametrize(
+    ("name", "options", "bindings", "dispatches"),
+    [
+        ("SGD", {"momentum": 0.9}, 12, 2), ("SGD", {"momentum": 0.9}, 11, 2), ("SGD", {"momentum": 0.9}, 8, 3),
+        ("Adam", {}, 16, 2), ("Adam", {}, 15, 2), ("Adam", {}, 4, 5), ("RMSprop", {"centered": True}, 12, 3),
+        ("RMSprop", {"centered": True}, 20, 2), ("RMSprop", {"centered": True}, 19, 2),
+    ],
+)  # fmt: skip
+def test_a_device_with_few_bindings(
+    name: str,
+    options: dict[str, Any],
+    bindings: int,
+    dispatches: int,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    make: Callable[[], optim.Optimizer] = lambda: getattr(optim, name)(parameters(start), **options)  # noqa: E731
+    start = arrays([(3, 3), (1,), (70,), (6,), (2,)], 1)
+    wanted = trained(make(), range(3))
+    with_bindings(bindings, monkeypatch)
+    optim_ops._narrow.cache_clear()
+    optimizer = make()
+    got = trained(optimizer, range(3))
+    for a, b, old in zip(got, wanted, start, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != old).all()
+    with spent() as cost:
+        optimizer.step()
+    assert cost["dispatches"] == dispatches
+
+
+def test_a_device_with_too_few_bindings(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, optimizer = ready("Adam", 1)
+    with_bindings(3, monkeypatch)
+    message = "adam: too many arrays for this device, got 3 storage buffers in a shader; expected at least 4"
+    with pytest.raises(NotImplementedError, match=message):
+        optimizer.step()
+
+
+@pytest.mark.skipif(
+    find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders"
+)
+def test_clipping_with_few_bindings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    optim_ops._narrow.cache_clear()
+    params = parameters(arrays([(3,), (5,), (2, 2)], 1))
+    grads = arrays([(3,), (5,), (2, 2)], 2)
+    give(params, grads)
+    with_bindings(5, monkeypatch)
+    optim.clip_grad_norm_(params, 1e-3)
+    norm = np.sqrt(sum((g**2).sum() for g in grads))
+    for p, g in zip(params, grads, strict=True):
+        assert p.grad is not None
+        np.testing.assert_allclose(p.grad.numpy(), g * 1e-3 / norm, rtol=1e-5)
