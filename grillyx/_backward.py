@@ -16,7 +16,7 @@ import numpy as np
 from grillyx.autograd import NOTHING, Later, Node, Tensor, as_tensor
 from grillyx.engine.array import Array
 from grillyx.ops import shape as shape_ops
-from grillyx.ops.elementwise import combine
+from grillyx.ops.elementwise import apply, combine
 
 Entry = Array | Callable[[], Array] | None  # one gradient, as a pullback gives it
 _deferred: weakref.WeakSet[Tensor] = weakref.WeakSet()
@@ -45,6 +45,7 @@ class _Backward:
         self.heap: list[Node] = []
         self.slots: dict[Node, list[Array | None]] = {}
         self.waiting: dict[int, tuple[Tensor, list[Entry]]] = {}
+        self.owned: set[int] = set()  # memory that is somebody's gradient
 
     def give(self, t: Tensor, entry: Entry) -> None:
         if entry is None or t is NOTHING:
@@ -56,7 +57,12 @@ class _Backward:
         g = entry if type(entry) is Array else entry()  # type: ignore[operator]
         node = t._node
         if node is None:
-            t.grad = Tensor(g if t.grad is None else combine(t.grad.array, g, "add"))
+            if t.grad is not None:
+                g = combine(t.grad.array, g, "add")
+            elif id(g.storage) in self.owned:  # each leaf has a gradient of its own, which may be changed in place
+                g = apply(g, "affine", 1.0, -0.0)
+            self.owned.add(id(g.storage))
+            t.grad = Tensor(g)
             return
         slots = self.slots.get(node)
         if slots is None:
@@ -96,6 +102,7 @@ def run_backward(
     """
     first = _Backward(lambda t: t.requires_grad, stop, retain_graph)
     for t, g in seeds:
+        first.owned.add(id(g.storage))
         first.give(t, g)
     first.run()
     for t in stop:

@@ -161,11 +161,12 @@ def as_tensor(data: Any) -> Tensor:
 def no_grad() -> Iterator[None]:
     """Record no history inside the block. It also decorates functions.
 
-    >>> import grillyx
-    >>> with grillyx.no_grad():
-    ...     y = grillyx.Tensor([1.0], requires_grad=True) * 2
-    >>> y.requires_grad
-    False
+    Examples:
+        >>> import grillyx
+        >>> with grillyx.no_grad():
+        ...     y = grillyx.Tensor([1.0], requires_grad=True) * 2
+        >>> y.requires_grad
+        False
     """
     before, _mode.recording = _mode.recording, False
     try:

@@ -73,8 +73,9 @@ def batches(
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield pieces of arrays that belong together, row by row; the last piece may be smaller.
 
-    >>> [x.tolist() for (x,) in batches(np.arange(5), size=2)]
-    [[0, 1], [2, 3], [4]]
+    Examples:
+        >>> [x.tolist() for (x,) in batches(np.arange(5), size=2)]
+        [[0, 1], [2, 3], [4]]
 
     Args:
         *arrays: of equal length along the first axis.

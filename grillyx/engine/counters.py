@@ -36,12 +36,13 @@ COUNTERS = Counters()
 def counters() -> dict[str, int]:
     """Return the counts so far as a dict: see `Counters` for what each key means.
 
-    Take it twice and subtract to learn what a piece of code did:
+    Examples:
+        Take it twice and subtract to learn what a piece of code did:
 
-    >>> import grillyx
-    >>> before = grillyx.counters()
-    >>> y = grillyx.Tensor([1.0, 2.0]) * 3
-    >>> grillyx.counters()["dispatches"] - before["dispatches"]
-    1
+        >>> import grillyx
+        >>> before = grillyx.counters()
+        >>> y = grillyx.Tensor([1.0, 2.0]) * 3
+        >>> grillyx.counters()["dispatches"] - before["dispatches"]
+        1
     """
     return asdict(COUNTERS)

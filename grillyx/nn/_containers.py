@@ -173,7 +173,8 @@ class MultiStepContainer(Sequential):
         x = as_tensor(x)
         if x.ndim < 2 or x.shape[0] == 0:
             raise ValueError(f"MultiStepContainer: expected an input (T, N, ...) with T >= 1, got shape {x.shape}.")
-        if x.ndim > 2 and all(m.per_sample for m in self._modules):  # the steps may as well be samples: one call for all
+        # the steps may as well be samples: one call for all
+        if x.ndim > 2 and all(m.per_sample for m in self._modules):
             y = super().forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
             return y.reshape(*x.shape[:2], *y.shape[1:])
         with _single_step(self), _in_sequence(self, 1):

@@ -10,6 +10,12 @@ from grillyx.functional import _check
 from grillyx.nn._module import Module
 
 
+def _positive(steps: Any, name: str) -> int:
+    if not hasattr(steps, "__index__") or int(steps) < 1:
+        raise ValueError(f"{name}: the number of steps is a positive integer, got {steps!r}.")
+    return int(steps)
+
+
 class PoissonEncoder(Module):
     """Fires at each step with chance x.
 
@@ -17,8 +23,10 @@ class PoissonEncoder(Module):
         T: how many steps a call returns, as (T, *); None returns one step, of the shape of x.
     """
 
+    _follows_inputs = False
+
     def __init__(self, T: int | None = None) -> None:  # noqa: N803
-        self.T = T
+        self.T = None if T is None else _positive(T, "PoissonEncoder")
 
     def forward(self, x: Any) -> Tensor:
         """* → (T, *), or * for a single step."""
@@ -28,10 +36,10 @@ class PoissonEncoder(Module):
 class _StatefulEncoder(Module):
     """Encodes once, and then gives a step a call, or in step mode 'm' all at once."""
 
+    _follows_inputs = False
+
     def __init__(self, steps: int, step_mode: str = "s") -> None:
-        if not hasattr(steps, "__index__") or int(steps) < 1:
-            raise ValueError(f"{type(self).__name__}: the number of steps is a positive integer, got {steps!r}.")
-        self.steps = int(steps)
+        self.steps = _positive(steps, type(self).__name__)
         self.step_mode = _check.one_of(step_mode, ("s", "m"), type(self).__name__, "step_mode")
         self.reset()
 

@@ -44,6 +44,9 @@ class _Loss(Module):
             loss = self.forward(x, *inputs[1:])
             return autograd.run_backward([(loss, autograd.seed_gradient(loss, grad))], [x])[0]
 
+    def _seed(self, grad: Any, output: Tensor) -> Any:
+        return autograd.seed_gradient(output, grad)  # a loss has no time axis that a gradient could lack
+
     def _is_last(self, inputs: tuple) -> bool:
         last = self._last
         return (

@@ -33,6 +33,8 @@ class Module:
     training = True
     # a layer that treats each sample by itself and keeps no memory: time steps can share one call
     per_sample = False
+    # the tape follows the inputs; encoders have no gradient, and check what comes from the host
+    _follows_inputs = True
     _hooks: list[Callable] = []  # noqa: RUF012  # never changed: the first hook gives an instance its own list
     _call: Any = None
 
@@ -43,7 +45,7 @@ class Module:
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         outermost = _calls.depth == 0
         self._call = None  # lets go of the last step's tensors before new ones are made
-        inputs = tuple(_enter(x) if outermost else x for x in inputs)
+        inputs = tuple(_enter(x) for x in inputs) if outermost and self._follows_inputs else inputs
         _calls.depth += 1
         try:
             out = self.forward(*inputs, **options)
@@ -79,7 +81,7 @@ class Module:
             raise RuntimeError(f"{name}.backward: the output of the last call is gone; keep a reference to the model's output.")
         if len(grads) != len(outputs):
             raise ValueError(f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output.")
-        seeds = [(o, _fit(g, o, name)) for o, g in zip(outputs, grads, strict=True) if g is not None]
+        seeds = [(o, self._seed(g, o)) for o, g in zip(outputs, grads, strict=True) if g is not None]
         if not any(o.requires_grad or o._tracked for o, _ in seeds):
             raise RuntimeError(
                 f"{name}.backward: the last call recorded nothing; no parameter in it learns, and no input holds floats."
@@ -87,6 +89,18 @@ class Module:
         stops = [x for x in inputs if isinstance(x, Tensor)]
         found = autograd.run_backward(seeds, stops)
         return found[0] if len(found) == 1 else tuple(found)
+
+    def _seed(self, grad: Any, output: Tensor) -> Any:
+        """Return the gradient to start from, of the output's shape."""
+        g = as_tensor(grad)
+        if g.shape == output.shape:
+            return g.astype(np.float32).array
+        if output.ndim > 1 and g.shape == output.shape[1:]:
+            return (g / float(output.shape[0])).expand(output.shape).array
+        raise ValueError(
+            f"{type(self).__name__}.backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}"
+            + (f", or {output.shape[1:]} for the mean over time." if output.ndim > 1 else ".")
+        )
 
     # --- walking
     def _parts(self) -> Iterator[tuple[str, Any]]:
@@ -286,15 +300,3 @@ def _strongly(x: Any) -> Any:
     if isinstance(x, weakref.ref):
         return x()
     return tuple(map(_strongly, x)) if isinstance(x, tuple) else x
-
-
-def _fit(grad: Any, output: Tensor, name: str) -> Any:
-    g = as_tensor(grad)
-    if g.shape == output.shape:
-        return g.astype(np.float32).array
-    if output.ndim > 1 and g.shape == output.shape[1:]:
-        return (g / float(output.shape[0])).expand(output.shape).array
-    raise ValueError(
-        f"{name}.backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}"
-        + (f", or {output.shape[1:]} for the mean over time." if output.ndim > 1 else ".")
-    )

@@ -14,11 +14,12 @@ from grillyx.nn._neurons import BaseNode
 class Monitor:
     """Records what the neurons of a model do, from now until `remove` or the end of a ``with`` block.
 
-    >>> model = nn.Sequential(nn.IFNode(v_threshold=2.0, step_mode="m"))
-    >>> with nn.Monitor(model) as monitor:
-    ...     spikes = model(np.ones((4, 1, 3)))
-    >>> monitor.firing_rates()
-    {'0': 0.5}
+    Examples:
+        >>> model = nn.Sequential(nn.IFNode(v_threshold=2.0, step_mode="m"))
+        >>> with nn.Monitor(model) as monitor:
+        ...     spikes = model(np.ones((4, 1, 3)))
+        >>> monitor.firing_rates()
+        {'0': 0.5}
 
     Args:
         model: the module to watch.

@@ -17,12 +17,13 @@ from grillyx.ops.shape import fill
 class BaseNode(Module):
     """Base of all spiking neurons: charge, fire, reset.
 
-    A neuron of your own defines `neuronal_charge`, which adds the input to ``self.v``; it then works in both step
-    modes, with gradients through time:
+    Examples:
+        A neuron of your own defines `neuronal_charge`, which adds the input to ``self.v``; it then works in both step
+        modes, with gradients through time:
 
-    >>> class Decaying(BaseNode):
-    ...     def neuronal_charge(self, x):
-    ...         self.v = self.v * 0.9 + x
+        >>> class Decaying(BaseNode):
+        ...     def neuronal_charge(self, x):
+        ...         self.v = self.v * 0.9 + x
 
     Args:
         v_threshold: the neuron fires where ``H >= v_threshold``.

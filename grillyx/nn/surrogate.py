@@ -19,17 +19,18 @@ from grillyx.ops.shape import fill
 class SurrogateFunction:
     """Base of all surrogates. A subclass names a line of GLSL, or defines `gradient`.
 
-    With GLSL, the gradient is computed inside the neuron's own shader (this needs a compiler on the machine, see
-    ``grillyx[glsl]``); `x` and `alpha` are floats:
+    Examples:
+        With GLSL, the gradient is computed inside the neuron's own shader (this needs a compiler on the machine, see
+        ``grillyx[glsl]``); `x` and `alpha` are floats:
 
-    >>> class Triangle(SurrogateFunction):
-    ...     glsl = "max(0.0, 1.0 - alpha * abs(x))"
+        >>> class Triangle(SurrogateFunction):
+        ...     glsl = "max(0.0, 1.0 - alpha * abs(x))"
 
-    With Python, from tensor to tensor:
+        With Python, from tensor to tensor:
 
-    >>> class Box(SurrogateFunction):
-    ...     def gradient(self, x):
-    ...         return (abs(x) < 0.5 / self.alpha).float() * self.alpha
+        >>> class Box(SurrogateFunction):
+        ...     def gradient(self, x):
+        ...         return (abs(x) < 0.5 / self.alpha).float() * self.alpha
 
     Args:
         alpha: sharpness, positive.

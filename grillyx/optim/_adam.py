@@ -14,8 +14,6 @@ from grillyx.optim._optimizer import Optimizer, Params
 class Adam(Optimizer):
     """Steps by the mean of the gradients over the root of the mean of their squares.
 
-    ::
-
         g = grad + weight_decay·p                   (−grad with maximize)
         m = β₁·m + (1 − β₁)·g
         v = β₂·v + (1 − β₂)·g²
@@ -68,8 +66,6 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """`Adam` with a weight decay that does not pass through the moments.
-
-    ::
 
         p = (1 − lr·weight_decay)·p
         g = grad                                    (−grad with maximize)

@@ -14,8 +14,6 @@ from grillyx.optim._optimizer import Optimizer, Params
 class RMSprop(Optimizer):
     """Steps by the gradient over the root of the mean of its squares.
 
-    ::
-
         g = grad + weight_decay·p                   (−grad with maximize)
         v = α·v + (1 − α)·g²
         a = α·a + (1 − α)·g                         (only if centered)

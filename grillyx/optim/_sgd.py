@@ -14,8 +14,6 @@ from grillyx.optim._optimizer import Optimizer, Params
 class SGD(Optimizer):
     """Gradient descent, with momentum if asked for.
 
-    ::
-
         g = grad + weight_decay·p                   (−grad with maximize)
         b = momentum·b + (1 − dampening)·g          (the first time b = g)
         g = g + momentum·b  if nesterov, else b     (only with momentum)

@@ -1,14 +1,15 @@
 """Learning-rate schedules, with torch's names, arguments and numbers.
 
->>> import grillyx
->>> from grillyx import optim
->>> optimizer = optim.SGD([grillyx.Tensor([1.0], requires_grad=True)], lr=0.8)
->>> scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
->>> for epoch in range(4):
-...     optimizer.step()  # after loss.backward()
-...     scheduler.step()
->>> scheduler.get_last_lr()
-[0.2]
+Examples:
+    >>> import grillyx
+    >>> from grillyx import optim
+    >>> optimizer = optim.SGD([grillyx.Tensor([1.0], requires_grad=True)], lr=0.8)
+    >>> scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    >>> for epoch in range(4):
+    ...     optimizer.step()  # after loss.backward()
+    ...     scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.2]
 """
 
 from grillyx.optim._one_cycle import OneCycleLR
