@@ -1,7 +1,7 @@
 """Train a spiking network on scikit-learn's handwritten digits, on the Vulkan device of this machine.
 
 64 pixels drive 128 spiking neurons, and those drive 10, one for each digit. The neuron that fires most often is the
-answer. Ctrl-C ends the training early and keeps what was learned; ``python examples/digits.py --help`` lists the options.
+answer. Ctrl-C ends the training early and keeps what was learned. For the options: ``python examples/digits.py --help``
 """
 
 from __future__ import annotations

@@ -13,13 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from grillyx.autograd import NOTHING, Later, Node, Tensor, as_tensor
+from grillyx.autograd import NOTHING, Later, Link, Node, Tensor, as_tensor
 from grillyx.engine.array import Array
 from grillyx.ops import shape as shape_ops
 from grillyx.ops.elementwise import apply, combine
 
 Entry = Array | Callable[[], Array] | None  # one gradient, as a pullback gives it
+Waiting = dict[tuple[int, int], tuple[Tensor | Link, list[Entry]]]  # gradients that are put off, by `_key`
 _deferred: weakref.WeakSet[Tensor] = weakref.WeakSet()
+
+
+def _key(t: Tensor | Link) -> tuple[int, int]:
+    """Return what names a tensor on the tape: the op that made it and which of its results it is, or itself."""
+    return (id(t), -1) if t._node is None else (id(t._node), t._index)
 
 
 def seed_gradient(output: Tensor, gradient: Any) -> Array:
@@ -40,23 +46,24 @@ def seed_gradient(output: Tensor, gradient: Any) -> Array:
 class _Backward:
     """One walk over the tape. Contributions to tensors that are not `accepted` are put off in `waiting`."""
 
-    def __init__(self, accept: Callable[[Tensor], bool], stop: Sequence[Tensor], retain_graph: bool) -> None:
-        self.accept, self.stop, self.retain_graph = accept, {id(t) for t in stop}, retain_graph
+    def __init__(self, accept: Callable[[Tensor | Link], bool], stop: Sequence[Tensor], retain_graph: bool) -> None:
+        self.accept, self.stop, self.retain_graph = accept, {_key(t) for t in stop}, retain_graph
         self.heap: list[Node] = []
         self.slots: dict[Node, list[Array | None]] = {}
-        self.waiting: dict[int, tuple[Tensor, list[Entry]]] = {}
+        self.waiting: Waiting = {}
         self.owned: set[int] = set()  # memory that is somebody's gradient
 
-    def give(self, t: Tensor, entry: Entry) -> None:
+    def give(self, t: Tensor | Link, entry: Entry) -> None:
         if entry is None or t is NOTHING:
             return
-        if id(t) in self.stop or not self.accept(t):
-            if t._tracked or id(t) in self.stop:
-                self.waiting.setdefault(id(t), (t, []))[1].append(entry)
+        key = _key(t)
+        if key in self.stop or not self.accept(t):
+            if t._tracked or key in self.stop:
+                self.waiting.setdefault(key, (t, []))[1].append(entry)
             return
         g = entry if type(entry) is Array else entry()  # type: ignore[operator]
         node = t._node
-        if node is None:
+        if isinstance(t, Tensor) and node is None:
             if t.grad is not None:
                 g = combine(t.grad.array, g, "add")
             elif id(g.storage) in self.owned:  # each leaf has a gradient of its own, which may be changed in place
@@ -64,6 +71,7 @@ class _Backward:
             self.owned.add(id(g.storage))
             t.grad = Tensor(g)
             return
+        assert node is not None
         slots = self.slots.get(node)
         if slots is None:
             slots = self.slots[node] = [None] * node.outputs
@@ -106,9 +114,10 @@ def run_backward(
         first.give(t, g)
     first.run()
     for t in stop:
-        if t.requires_grad and t._node is None and id(t) in first.waiting:
-            total = _total(t, first.waiting[id(t)][1])
-            first.waiting[id(t)] = (t, [total])
+        key = _key(t)
+        if t.requires_grad and t._node is None and key in first.waiting:
+            total = _total(t, first.waiting[key][1])
+            first.waiting[key] = (t, [total])
             t.grad = Tensor(total if t.grad is None else combine(t.grad.array, total, "add"))
     rest = _Rest(first.waiting, stop, retain_graph)
     return [_put_off(t, rest) for t in stop]
@@ -117,9 +126,9 @@ def run_backward(
 class _Rest:
     """What is left to do for the gradients of a module's inputs; done once, when the first of them is read."""
 
-    def __init__(self, waiting: dict[int, tuple[Tensor, list[Entry]]], stop: Sequence[Tensor], retain: bool) -> None:
+    def __init__(self, waiting: Waiting, stop: Sequence[Tensor], retain: bool) -> None:
         self.waiting, self.stop, self.retain = waiting, stop, retain
-        self.found: dict[int, tuple[Tensor, list[Entry]]] | None = None
+        self.found: Waiting | None = None
 
     def get(self, t: Tensor) -> Array:
         if self.found is None:
@@ -129,7 +138,7 @@ class _Rest:
                     second.give(other, entry)
             second.run()
             self.found, self.waiting = second.waiting, {}
-        return _total(t, self.found[id(t)][1] if id(t) in self.found else [])
+        return _total(t, self.found[_key(t)][1] if _key(t) in self.found else [])
 
 
 def _total(t: Tensor, entries: Sequence[Entry]) -> Array:

@@ -22,7 +22,10 @@ class NumPyFace(Methods):
 
     __slots__ = ()
     if TYPE_CHECKING:
-        array: Array
+
+        @property
+        def array(self) -> Array: ...  # noqa: D102
+
         requires_grad: bool
         _bounds: tuple[int, int] | None
 

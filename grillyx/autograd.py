@@ -29,17 +29,29 @@ class _Mode(threading.local):
 _mode = _Mode()
 
 
+class Link:
+    """Stands on the tape for a tensor that an op made: where it came from, without its values.
+
+    So the memory of a result that no pullback needs is free as soon as the user lets go of it.
+    """
+
+    __slots__ = ("_index", "_node", "_tracked", "requires_grad")
+
+    def __init__(self, t: Tensor) -> None:
+        self._node, self._index, self._tracked, self.requires_grad = t._node, t._index, t._tracked, t.requires_grad
+
+
 class Node:
     """One op on the tape."""
 
     __slots__ = ("name", "order", "outputs", "parents", "pullback", "versions")
 
-    def __init__(self, name: str, parents: tuple[Tensor, ...], pullback: Callable[..., Any], outputs: int) -> None:
+    def __init__(self, name: str, parents: tuple[Tensor | Link, ...], pullback: Callable[..., Any], outputs: int) -> None:
         self.name, self.parents, self.outputs = name, parents, outputs
         self.pullback: Callable[..., Any] | None = pullback
         self.order = next(_order)
         # a parameter that an optimizer changes between forward and backward would give a wrong gradient
-        self.versions = [(t, t.array.storage.version) for t in parents if t.requires_grad and t._node is None]
+        self.versions = [(t, t.array.storage.version) for t in parents if isinstance(t, Tensor) and t.requires_grad]
 
     def __lt__(self, other: Node) -> bool:
         return self.order > other.order
@@ -78,7 +90,8 @@ class Tensor(NumPyFace):
             self._bounds = (int(host.min()), int(host.max())) if whole else None
         if requires_grad and self.array.dtype != FLOAT:
             raise TypeError(f"Tensor: only float32 can require a gradient, got {self.array.dtype}.")
-        self.requires_grad, self.grad = requires_grad, None
+        self.requires_grad = requires_grad
+        self.grad: Tensor | None = None
         self._node: Node | None = None
         self._index, self._tracked = 0, False
 
@@ -203,7 +216,7 @@ def wrap(value: Any, pullback: Callable | None, parents: Sequence[Tensor | None]
         needed = any(t.requires_grad for t in parents if t is not None)
         tracked = any(t._tracked for t in parents if t is not None)
         if needed or tracked:
-            known = tuple(t if t is not None else NOTHING for t in parents)
+            known = tuple(NOTHING if t is None else t if t._node is None else Link(t) for t in parents)
             node = Node(name, known, pullback, len(values))
             for k, t in enumerate(out):
                 if t is not None:
@@ -237,6 +250,6 @@ from grillyx import _backward as _walk  # noqa: E402  # it needs the names above
 from grillyx._backward import run_backward, seed_gradient, settle  # noqa: E402
 
 __all__ = [
-    "NOTHING", "Later", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
+    "NOTHING", "Later", "Link", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
     "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "wrap",
 ]  # fmt: skip

@@ -33,12 +33,14 @@ def save(state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     if not isinstance(state, Mapping):
         raise TypeError(f"save: expected a dict such as model.state_dict(), got {type(state).__name__}.")
     arrays: dict[str, np.ndarray] = {}
-    flat = all(isinstance(v, (np.ndarray, Tensor)) for v in state.values())
+    flat = all(isinstance(k, str) and isinstance(v, (np.ndarray, Tensor)) for k, v in state.items())
     skeleton = _strip(dict(state), "", arrays)
     metadata = None if flat else {_SKELETON: json.dumps(skeleton)}
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(f"save: no folder {str(target.parent)!r}; make it first.")
+    if target.is_dir():
+        raise IsADirectoryError(f"save: {str(target)!r} is a folder; expected the name of a file.")
     handle, scratch = tempfile.mkstemp(prefix=target.name, suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -68,7 +70,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
         return _fill(json.loads(metadata[_SKELETON]), arrays) if _SKELETON in metadata else arrays
-    except (SafetensorError, json.JSONDecodeError, KeyError) as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"load: {str(target)!r} is truncated, or no safetensors file ({error}).") from error
 
 
@@ -81,26 +83,32 @@ def _umask() -> int:
 def _strip(value: Any, place: str, arrays: dict[str, np.ndarray]) -> Any:
     """Move the arrays out of nested dicts and lists, and leave their names."""
     if isinstance(value, (np.ndarray, Tensor)):
-        arrays[place] = np.ascontiguousarray(value.numpy() if isinstance(value, Tensor) else value)
-        return {"array": place}
+        host = np.asarray(value)
+        if host.dtype.kind not in "biuf" or host.dtype.itemsize > 8:
+            return _refuse(f"an array of {host.dtype}", place)
+        name = place
+        while name in arrays:  # "a.b" may also be the b of a dict a
+            name += "'"
+        arrays[name] = np.asarray(host, host.dtype.newbyteorder("="), order="C")
+        return {"array": name}
     if isinstance(value, Mapping):
-        pairs = [
-            [key if isinstance(key, (str, int)) else _refuse(key, place), _strip(part, f"{place}.{key}" if place else str(key), arrays)]
-            for key, part in value.items()
-        ]
+        pairs = []
+        for key, part in value.items():
+            if not isinstance(key, (str, int)):
+                return _refuse(f"a key of {type(key).__name__}", place)
+            pairs.append([key, _strip(part, f"{place}.{key}" if place else str(key), arrays)])
         return {"dict": pairs}
     if isinstance(value, (list, tuple)):
         parts = [_strip(part, f"{place}.{k}", arrays) for k, part in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": parts}
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return {"value": value}
-    if isinstance(value, np.generic):
-        return {"value": value.item()}
-    return _refuse(value, place)
+    plain = value.item() if isinstance(value, np.generic) else value
+    if plain is None or isinstance(plain, (bool, int, float, str)):
+        return {"value": plain}
+    return _refuse(type(value).__name__, place)
 
 
-def _refuse(value: Any, place: str) -> Any:
-    raise TypeError(f"save: cannot write {type(value).__name__} at {place!r}; expected arrays, numbers, strings, dicts, lists.")
+def _refuse(what: str, place: str) -> Any:
+    raise TypeError(f"save: cannot write {what} at {place!r}; expected arrays, numbers, strings, dicts, lists.")
 
 
 def _fill(skeleton: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -112,4 +120,6 @@ def _fill(skeleton: Any, arrays: dict[str, np.ndarray]) -> Any:
     if kind in ("list", "tuple"):
         parts = [_fill(part, arrays) for part in content]
         return tuple(parts) if kind == "tuple" else parts
-    return content
+    if kind == "value":
+        return content
+    raise ValueError(f"unknown kind {kind!r}")

@@ -74,9 +74,8 @@ def raster(
             data.T, cmap="Greys", aspect="auto", interpolation="nearest", vmin=0.0, vmax=1.4 * max(data.max(), 1e-9),
             extent=(-0.5, steps - 0.5, neurons - 0.5, -0.5),
         )  # fmt: skip
-    ax.set(
-        xlim=(-0.5, steps - 0.5), ylim=(neurons - 0.5, -0.5), xlabel="time step", ylabel="neuron", title=title
-    )
+    ax.set(xlim=(-0.5, max(steps, 1) - 0.5), ylim=(max(neurons, 1) - 0.5, -0.5))
+    ax.set(xlabel="time step", ylabel="neuron", title=title)
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.yaxis.get_major_locator().set_params(integer=True)
     return ax

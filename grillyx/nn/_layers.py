@@ -30,7 +30,7 @@ class Linear(Module):
         weight: (out_features, in_features), first uniform in ±1/sqrt(in_features).
         bias: (out_features,), first likewise; or None.
 
-    Shape: (*, in_features) → (*, out_features).
+    Shape: ``(*, in_features)`` → ``(*, out_features)``.
     """
 
     per_sample = True
@@ -43,7 +43,7 @@ class Linear(Module):
         self.bias = Parameter(random.uniform((self.out_features,), -bound, bound)) if bias else None
 
     def forward(self, x: Any) -> Tensor:
-        """(*, in_features) → (*, out_features)."""
+        """``(*, in_features)`` → ``(*, out_features)``."""
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:

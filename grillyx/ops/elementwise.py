@@ -29,6 +29,7 @@ _UNARY = {name: k for k, name in enumerate(UNARY)}
 _BINARY = {name: k for k, name in enumerate(BINARY)}
 COMPARISONS = frozenset(BINARY[9:])
 FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
+_FROM_Y = frozenset(("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1"))  # whose derivative is a function of y
 _CODES = {FLOAT: 0, INT: 1, UINT: 2, BOOL: 0}
 
 
@@ -61,18 +62,25 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
     x = cast(x, FLOAT)
     y = apply(x, name, a, b)
 
+    if name in FLAT:
+        return y, None
+    # what the derivative does not need is not kept: memory is what backpropagation through time runs out of
+    kept_x = x if name not in _FROM_Y else None
+    kept_y = y if name in _FROM_Y or name == "silu" else None
+    if name == "affine":
+        return y, lambda g: (apply(g, "affine", a, 0.0),)
+
     def pullback(g: Array) -> Any:
-        if name == "affine":
-            return (apply(g, "affine", a, 0.0),)
-        gx = empty(x.shape)
+        gx = empty(g.shape)
         if gx.size:
             quads = -(-gx.size // 4)
             kernel("unary_backward")(
-                grid(quads), 16 * gx.size, x=x, y=y, gy=g, gx=gx, quads=quads, a=a, b=b, OP=_UNARY[name]
-            )
+                grid(quads), 16 * gx.size, x=kept_x or g, y=kept_y or g, gy=g, gx=gx, quads=quads, a=a, b=b,
+                OP=_UNARY[name],
+            )  # fmt: skip
         return (gx,)
 
-    return y, None if name in FLAT else pullback
+    return y, pullback
 
 
 def _common(a: Array, b: Array, name: str) -> tuple[Array, Array, np.dtype]:
@@ -149,11 +157,15 @@ def binary(a: Array, b: Array, *, name: str) -> Result:
     if name not in _GRADIENTS or y.dtype != FLOAT:
         return y, None
     for_a, for_b = _GRADIENTS[name]
+    shape_a, shape_b = a.shape, b.shape
+    # as in unary: keep only what the derivatives need
+    u, v = (None, None) if name in ("add", "subtract") else (a, b)
+    w = y if name in ("divide", "power", "maximum", "minimum") else None
 
     def pullback(g: Array) -> Any:
         return (
-            lambda: unbroadcast(for_a(g, a, b, y), a.shape),
-            lambda: unbroadcast(for_b(g, a, b, y), b.shape),
+            lambda: unbroadcast(for_a(g, u, v, w), shape_a),
+            lambda: unbroadcast(for_b(g, u, v, w), shape_b),
         )
 
     return y, pullback
@@ -174,12 +186,13 @@ def where(condition: Array, a: Array, b: Array) -> Result:
     shape = np.broadcast_shapes(condition.shape, a.shape, b.shape)
     mask = expanded(cast(condition, FLOAT), shape)
     y = choose(mask, expanded(a2, shape), expanded(b2, shape))
+    shape_a, shape_b = a.shape, b.shape
 
     def pullback(g: Array) -> Any:
         return (
             None,
-            lambda: unbroadcast(combine(g, cast(apply(mask, "not_equal", 0.0), FLOAT), "multiply"), a.shape),
-            lambda: unbroadcast(combine(g, cast(apply(mask, "equal", 0.0), FLOAT), "multiply"), b.shape),
+            lambda: unbroadcast(combine(g, cast(apply(mask, "not_equal", 0.0), FLOAT), "multiply"), shape_a),
+            lambda: unbroadcast(combine(g, cast(apply(mask, "equal", 0.0), FLOAT), "multiply"), shape_b),
         )
 
     return y, pullback if y.dtype == FLOAT else None

@@ -105,20 +105,24 @@ def neuron(
     elif m:
         raise ValueError(f"neuron: no time steps, got an input of shape {x.shape}; expected (T, ...) with T >= 1.")
 
+    if h is None:
+        return (s, v_last, v_seq), None
+    size = x.size  # the pullback keeps h, and neither x nor the spikes
+
     def pullback(gs: Array | None, gv_last: Array | None, gv_seq: Array | None) -> Any:
-        assert h is not None
-        gx, gv0 = empty(x.shape), empty(state)
+        gx, gv0 = empty(h.shape), empty(state)
         gw = empty((threads,)) if kind == "PLIF" else None
-        if x.size:
+        if size:
             sg = None
             if surrogate.function is not None:
                 sg = surrogate.function(apply(h, "affine", 1.0, -threshold))
             surrogate.kernel("neuron_backward")(
-                grid(threads), 16 * x.size, h=h, gs=gs or h, gv_seq=gv_seq or h, gv_last=gv_last or h, v0=v0 or h,
+                grid(threads), 16 * size, h=h, gs=gs or h, gv_seq=gv_seq or h, gv_last=gv_last or h, v0=v0 or h,
                 w=w or h, sg=sg or h, gx=gx, gv0=gv0, gw=gw or gv0, alpha=surrogate.alpha, DETACH=int(detach_reset),
                 SURROGATE=GIVEN if sg is not None else surrogate.code, HAS_GS=int(gs is not None),
                 HAS_GV_SEQ=int(gv_seq is not None), HAS_GV_LAST=int(gv_last is not None), **shared,
             )  # fmt: skip
-        return gx, gv0 if v0 is not None else None, (lambda: reduced(gw, [0], "sum").reshape(w.shape)) if gw else None
+        total = (lambda: reduced(gw, [0], "sum").reshape(w.shape)) if gw is not None and w is not None else None
+        return gx, gv0 if v0 is not None else None, total
 
-    return (s, v_last, v_seq), pullback if keep else None
+    return (s, v_last, v_seq), pullback

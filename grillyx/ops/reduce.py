@@ -106,8 +106,8 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     return reduced(g, axes, "sum").reshape(shape)
 
 
-def _shape_kept(x: Array, axes: Sequence[int]) -> Shape:
-    return tuple(1 if k in axes else n for k, n in enumerate(x.shape))
+def _shape_kept(shape: Shape, axes: Sequence[int]) -> Shape:
+    return tuple(1 if k in axes else n for k, n in enumerate(shape))
 
 
 def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0) -> Result:  # noqa: A001
@@ -117,9 +117,11 @@ def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float =
     counts = x.dtype == BOOL and scale == 1.0
     y = reduced(cast(x, INT if counts else FLOAT) if counts or scale != 1.0 else x, axes, "sum", keepdims, scale)
 
+    shape = x.shape
+
     def pullback(g: Array) -> Any:
         small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
-        return (expanded(small.reshape(_shape_kept(x, axes)), x.shape),)
+        return (expanded(small.reshape(_shape_kept(shape, axes)), shape),)
 
     return y, pullback if y.dtype == FLOAT else None
 
@@ -131,7 +133,7 @@ def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str
     y = reduced(x, axes, name, keepdims)
 
     def pullback(g: Array) -> Any:
-        kept = _shape_kept(x, axes)
+        kept = _shape_kept(x.shape, axes)
         hits = cast(combine(x, y.reshape(kept), "equal"), FLOAT)
         count = reduced(hits, axes, "sum", keepdims=True)
         return (combine(hits, combine(g.reshape(kept), count, "divide"), "multiply"),)

@@ -143,7 +143,8 @@ def joined(arrays: Sequence[Array], axis: int, shape: Shape, dtype: np.dtype) ->
 
 def reshape(x: Array, *, shape: Shape) -> Result:
     """The same values under another shape of the same size."""
-    return x.reshape(shape), lambda g: (g.reshape(x.shape),)
+    before = x.shape  # a pullback keeps no array that it does not need
+    return x.reshape(shape), lambda g: (g.reshape(before),)
 
 
 def permute(x: Array, *, order: Sequence[int]) -> Result:
@@ -156,26 +157,29 @@ def expand(x: Array, *, shape: Shape) -> Result:
     """Repeat along axes of size 1; the gradient is summed over them."""
     from grillyx.ops.reduce import unbroadcast
 
-    return expanded(x, shape), lambda g: (unbroadcast(g, x.shape),)
+    before = x.shape
+    return expanded(x, shape), lambda g: (unbroadcast(g, before),)
 
 
 def slices(x: Array, *, starts: Sequence[int], steps: Sequence[int], shape: Shape) -> Result:
     """Basic slicing."""
-    return sliced(x, starts, steps, shape), lambda g: (placed(g, starts, steps, x.shape),)
+    before = x.shape
+    return sliced(x, starts, steps, shape), lambda g: (placed(g, starts, steps, before),)
 
 
 def concatenate(*xs: Array, axis: int) -> Result:
     """Join along an axis that exists."""
     shape = list(xs[0].shape)
-    shape[axis] = sum(x.shape[axis] for x in xs)
+    parts = [x.shape for x in xs]
+    shape[axis] = sum(part[axis] for part in parts)
 
     def pullback(g: Array) -> Any:
         grads, at = [], 0
-        for x in xs:
+        for part in parts:
             starts = [0] * g.ndim
             starts[axis] = at
-            grads.append(lambda s=starts, x=x: sliced(g, s, [1] * g.ndim, x.shape))
-            at += x.shape[axis]
+            grads.append(lambda s=starts, part=part: sliced(g, s, [1] * g.ndim, part))
+            at += part[axis]
         return grads
 
     return joined(xs, axis, tuple(shape), xs[0].dtype), pullback

@@ -35,7 +35,7 @@ def softmax(x: Array, *, axis: int, log: bool = False) -> Result:
     return y, pullback
 
 
-def _long_softmax(x: Array, axis: int, log: bool):
+def _long_softmax(x: Array, axis: int, log: bool) -> Result:
     """Put softmax together from reductions, for an axis that is too long for one thread."""
 
     def total(v: Array) -> Array:
@@ -98,7 +98,7 @@ def cross_entropy(
         value = reduced(loss, axes, "sum")
 
     def pullback(g: Array) -> Any:
-        options = {"smoothing": smoothing, "scale": scale, "ignored": ignored}
+        options: dict[str, Any] = {"smoothing": smoothing, "scale": scale, "ignored": ignored}
         return (cross_entropy_gradient(x, label, weight, g, total, **options), None, None)
 
     return value, pullback

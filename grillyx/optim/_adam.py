@@ -56,10 +56,11 @@ class Adam(Optimizer):
         return ("step", *self._moments)
 
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Array]) -> None:
+        steps = [self._count(p) for p in params]
         means, squares = ([self._moment(p, name) for p in params] for name in self._moments)
         optim.adam(
-            [p.array for p in params], grads, means, squares, [self._count(p) for p in params], lr=group["lr"],
-            betas=group["betas"], eps=group["eps"], weight_decay=group["weight_decay"], maximize=group["maximize"],
+            [p.array for p in params], grads, means, squares, steps, lr=group["lr"], betas=group["betas"],
+            eps=group["eps"], weight_decay=group["weight_decay"], maximize=group["maximize"],
             decoupled=group["decoupled_weight_decay"],
         )  # fmt: skip
 

@@ -43,6 +43,19 @@ def test_norm(order: Any, limit: float) -> None:
         np.testing.assert_array_equal(p.numpy(), start)
 
 
+@pytest.mark.parametrize("order", [2, math.inf])
+def test_tiny_norms_are_not_blown_up(order: float) -> None:
+    """The 1e-6 in the divisor counts here; a norm of 0 gives no NaN."""
+    a, b = parameters([np.zeros(1), np.zeros(2)])
+    give([a, b], [np.array([1e-6]), np.zeros(2)])
+    optim.clip_grad_norm_([a, b], 1e-6, order)
+    assert a.grad is not None
+    assert float(a.grad) == pytest.approx(0.5e-6, rel=1e-5)
+    optim.clip_grad_norm_(b, 0.0, order)
+    assert b.grad is not None
+    assert b.grad.numpy().tolist() == [0.0, 0.0]
+
+
 @given(sizes=st.lists(shapes(budget=40), min_size=1, max_size=9), order=st.sampled_from([2.0, math.inf]))
 def test_norm_of_any_shapes(sizes: list[tuple[int, ...]], order: float) -> None:
     params, grads = parameters(arrays(sizes, 1)), arrays(sizes, 2)

@@ -188,10 +188,15 @@ def test_clipping_with_few_bindings(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     optim_ops._narrow.cache_clear()
     params = parameters(arrays([(3,), (5,), (2, 2)], 1))
     grads = arrays([(3,), (5,), (2, 2)], 2)
-    give(params, grads)
-    with_bindings(5, monkeypatch)
-    optim.clip_grad_norm_(params, 1e-3)
     norm = np.sqrt(sum((g**2).sum() for g in grads))
-    for p, g in zip(params, grads, strict=True):
-        assert p.grad is not None
-        np.testing.assert_allclose(p.grad.numpy(), g * 1e-3 / norm, rtol=1e-5)
+    dispatches = []
+    for bindings in (9, 8, 5, 4):  # two for each tensor, and one for the factor
+        with_bindings(bindings, monkeypatch)
+        give(params, grads)
+        with spent() as cost:
+            optim.clip_grad_norm_(params, 1e-3)
+        dispatches.append(cost["dispatches"])
+        for p, g in zip(params, grads, strict=True):
+            assert p.grad is not None
+            np.testing.assert_allclose(p.grad.numpy(), g * 1e-3 / norm, rtol=1e-5)
+    assert [d - dispatches[0] for d in dispatches] == [0, 0, 1, 2]

@@ -43,7 +43,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 IDS = [f"{name}-{','.join(f'{k}={v}' for k, v in options.items())}" for name, options in CASES]
 KINDS = [
-    ("SGD", {"momentum": 0.9}),
+    ("SGD", {"momentum": 0.9, "dampening": 0.3}),
     ("Adam", {}),
     ("AdamW", {}),
     ("RMSprop", {"momentum": 0.9, "centered": True}),

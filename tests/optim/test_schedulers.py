@@ -187,6 +187,18 @@ def test_plateau(options: dict[str, Any], wanted: list[float], mode: str) -> Non
     assert got == pytest.approx(wanted, rel=1e-12)
 
 
+def test_plateau_counts_nothing_while_it_cools_down() -> None:
+    o = optimizer("SGD", 0.8)
+    scheduler = S.ReduceLROnPlateau(o, patience=1, cooldown=3, factor=0.5)
+    got, cooling = [], []
+    for _ in range(14):
+        scheduler.step(1.0)
+        got.append(o.param_groups[0]["lr"])
+        cooling.append(int(scheduler.in_cooldown))
+    assert got == [0.8] * 2 + [0.4] * 5 + [0.2] * 5 + [0.1] * 2
+    assert cooling == [0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 1, 1]
+
+
 def test_plateau_by_default_waits_ten_epochs_and_divides_by_ten() -> None:
     o = optimizer()
     scheduler = S.ReduceLROnPlateau(o)

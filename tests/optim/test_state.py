@@ -175,6 +175,15 @@ def test_the_groups_are_changed_in_place() -> None:
     assert (group["name"], second.param_groups[1]["lr"]) == ("body", 0.1)
 
 
+def test_what_was_there_before_is_gone() -> None:
+    fresh, used = made("Adam"), made("Adam")
+    trained(used, range(2))
+    used.param_groups[0]["name"] = "old"
+    used.load_state_dict(fresh.state_dict())
+    np.testing.assert_equal(used.state_dict(), fresh.state_dict())
+    assert not used.state
+
+
 def test_options_that_an_older_torch_did_not_save() -> None:
     optimizer = made("AdamW", maximize=True)
     saved = optimizer.state_dict()

@@ -1,0 +1,116 @@
+"""Each program in examples/ runs as a user would run it, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+# warnings are errors here too; what tqdm prints goes to stderr
+COMMAND = [sys.executable, "-W", "error"]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
+
+
+def run(name: str, folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [*COMMAND, str(EXAMPLES / name), *arguments],
+        cwd=folder, env=environment(), text=True, capture_output=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def accuracy(printed: str) -> float:
+    found = re.search(r"^test accuracy (\d\.\d+)", printed, re.M)
+    assert found, printed
+    return float(found[1])
+
+
+def is_png(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 10_000
+
+
+def test_every_example_is_tested_here() -> None:
+    here = Path(__file__).read_text()
+    assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in here] == []
+
+
+def test_digits_learns(tmp_path: Path) -> None:
+    printed = run("digits.py", tmp_path)
+    assert printed.startswith("device: ")
+    assert accuracy(printed) >= 0.965
+    assert is_png(tmp_path / "runs" / "digits" / "training.png")
+    assert str(tmp_path / "runs" / "digits") in printed
+
+
+def test_digits_as_poisson_spikes(tmp_path: Path) -> None:
+    printed = run(
+        "digits.py", tmp_path, "--encoding", "poisson", "--epochs", "4", "--steps", "12", "--out", "here"
+    )
+    assert accuracy(printed) > 0.9
+    assert is_png(tmp_path / "here" / "training.png")
+
+
+def test_a_seed_gives_the_same_run(tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        run("digits.py", tmp_path, "--epochs", "1", "--steps", "4", "--out", name, "--seed", seed)
+        weights.append((tmp_path / name / "network.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_interrupted_it_keeps_what_was_learned(tmp_path: Path) -> None:
+    command = [*COMMAND, str(EXAMPLES / "digits.py"), "--epochs", "5000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stderr is not None
+        bar = ""
+        while "test=" not in bar:  # the first epoch is done
+            piece = program.stderr.read(1)
+            assert piece, bar
+            bar += piece
+        program.send_signal(signal.SIGINT)
+        printed, problems = program.communicate(timeout=60)
+    assert program.returncode == 0, problems
+    assert "Traceback" not in problems
+    assert accuracy(printed) > 0.1
+    assert is_png(tmp_path / "runs" / "digits" / "training.png")
+
+
+@pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--encoding", "morse"], ["--steps", "-1"]])
+def test_wrong_arguments_are_refused(wrong: list[str], tmp_path: Path) -> None:
+    command = [*COMMAND, str(EXAMPLES / "digits.py"), *wrong]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert wrong[0] in done.stderr
+
+
+def test_mnist(tmp_path: Path) -> None:
+    assert accuracy(run("mnist.py", tmp_path, "--epochs", "2", "--steps", "4")) > 0.88
+    assert is_png(tmp_path / "runs" / "mnist" / "training.png")
+
+
+def test_explicit_chain(tmp_path: Path) -> None:
+    printed = run("explicit_chain.py", tmp_path, "--epochs", "4", "--steps", "8")
+    losses = [float(x) for x in re.findall(r"loss (\d\.\d+)", printed)]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
+    assert accuracy(printed) > 0.85
+
+
+def test_own_neuron(tmp_path: Path) -> None:
+    assert accuracy(run("own_neuron.py", tmp_path, "--epochs", "2")) > 0.85
+    assert is_png(tmp_path / "runs" / "own_neuron" / "membrane.png")
