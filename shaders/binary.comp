@@ -3,9 +3,9 @@
 #include "common.glsl"
 #include "binary_functions.glsl"
 // y = g(a, b) for equal shapes.
+//! OP: FLOAT_* of binary_functions.glsl
 layout(local_size_x = 64) in;
-layout(constant_id = 0) const uint OP = 0;
-layout(constant_id = 1) const uint TYPE = 0;
+layout(constant_id = 0) const uint TYPE = 0;
 layout(push_constant) uniform P { uint quads; } p;
 layout(binding = 0) readonly buffer A { uvec4 a[]; };
 layout(binding = 1) readonly buffer B { uvec4 b[]; };
@@ -14,5 +14,5 @@ void main() {
     uint i = thread();
     if (i >= p.quads) return;
     uvec4 u = a[i], w = b[i];
-    y[i] = uvec4(g(u.x, w.x, OP, TYPE), g(u.y, w.y, OP, TYPE), g(u.z, w.z, OP, TYPE), g(u.w, w.w, OP, TYPE));
+    y[i] = uvec4(g(u.x, w.x, TYPE), g(u.y, w.y, TYPE), g(u.z, w.z, TYPE), g(u.w, w.w, TYPE));
 }

@@ -34,9 +34,9 @@ def grid(threads: int, local: int = 64) -> tuple[int, int, int]:
 def _read(name: str) -> bytes:
     target = _SPIRV / f"{name}.spv"
     if _SOURCES is not None and _SOURCES.parent != _PACKAGE:
-        source = _SOURCES / f"{name}.comp"
-        if source.is_file() and glsl.is_stale(source, target):
-            glsl.compile_file(source, target)
+        source = _SOURCES / f"{name.partition('.')[0]}.comp"
+        if source.is_file() and ("." not in name or name.partition(".")[2] in glsl.variants(source)):
+            glsl.compile_named(source, _SPIRV, name)
     if not target.is_file():
         raise glsl.ShaderError(
             f"grillyx: the compiled shader {name}.spv is missing from {_SPIRV}. Install grillyx again, or {name} "
@@ -49,7 +49,7 @@ class Kernel:
     """A shader and its interface. Calling it records one dispatch.
 
     Args:
-        name: the name of the shader's file, without ``.comp``.
+        name: the name of the shader's file, without ``.comp``; of one with variants, ``file.variant``.
         code: SPIR-V; by default that of the shader `name`.
     """
 
@@ -118,7 +118,7 @@ class Kernel:
 
 @cache
 def kernel(name: str) -> Kernel:
-    """Return the kernel of the shader ``name.comp``."""
+    """Return the kernel of the shader ``name.comp``, or of a variant, such as ``unary.exp``."""
     return Kernel(name)
 
 
@@ -131,7 +131,7 @@ def custom_kernel(name: str, defines: dict[str, str]) -> Kernel:
     if _SOURCES is None:
         raise glsl.ShaderError(f"grillyx: the source of the shader {name} is not installed. Install grillyx again.")
     source = _SOURCES / f"{name}.comp"
-    mark = glsl.digest(source, *(f"-D{k}={v}" for k, v in sorted(defines.items())))
+    mark = glsl.digest(source, *glsl.options_of(defines))
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     target = root / "grillyx" / "spirv" / f"{name}-{hashlib.sha256(mark.encode()).hexdigest()[:24]}.spv"
     if not target.is_file():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,15 +10,9 @@ import numpy as np
 import grillyx.functional as F  # noqa: N812
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, to_numpy
+from grillyx.nn._calls import CALLS, enter, strongly, weakly
 from grillyx.nn._parts import Buffer, Handle, IncompatibleKeys, Parameter
 
-
-
-class _Calls(threading.local):
-    depth = 0  # how many modules are being called, one inside the other
-
-
-_calls = _Calls()
 
 
 class Module:
@@ -43,16 +35,16 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...).")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        outermost = _calls.depth == 0
+        outermost = CALLS.depth == 0
         self._call = None  # lets go of the last step's tensors before new ones are made
-        inputs = tuple(_enter(x) for x in inputs) if outermost and self._follows_inputs else inputs
-        _calls.depth += 1
+        inputs = tuple(enter(x) for x in inputs) if outermost and self._follows_inputs else inputs
+        CALLS.depth += 1
         try:
             out = self.forward(*inputs, **options)
         finally:
-            _calls.depth -= 1
+            CALLS.depth -= 1
         # inner modules must not keep tensors alive that the tape no longer needs
-        hold = (lambda x: x) if outermost else _weakly
+        hold = (lambda x: x) if outermost else weakly
         self._call = (hold(inputs), hold(out)) if autograd.is_grad_enabled() else None
         for hook in tuple(self._hooks):
             hook(self, inputs, out)
@@ -75,7 +67,7 @@ class Module:
         name = type(self).__name__
         if self._call is None:
             raise RuntimeError(f"{name}.backward: no forward pass to continue from; call the module first, not under no_grad().")
-        inputs, out = (_strongly(x) for x in self._call)
+        inputs, out = (strongly(x) for x in self._call)
         outputs, grads = (out, grad) if isinstance(out, tuple) else ((out,), (grad,))
         if any(o is None for o in outputs):
             raise RuntimeError(f"{name}.backward: the output of the last call is gone; keep a reference to the model's output.")
@@ -274,29 +266,3 @@ def _numbers(name: str, value: Any) -> np.ndarray:
     if host.dtype.kind not in "fiub":
         raise TypeError(f"load_state_dict: {name!r} holds no numbers, got {host.dtype}. Nothing was changed.")
     return host
-
-
-def _enter(x: Any) -> Any:
-    """Make a tensor of an array, and let the tape follow it, so that `backward` can return its gradient."""
-    if isinstance(x, Tensor):
-        if x.requires_grad or x._tracked or not autograd.is_grad_enabled():
-            return x
-        fresh = Tensor(x)
-    elif isinstance(x, np.ndarray) or hasattr(x, "__dlpack__") or (hasattr(x, "__array__") and not np.isscalar(x)):
-        fresh = Tensor(x)
-    else:
-        return x
-    fresh._tracked = autograd.is_grad_enabled() and fresh.dtype.kind == "f"
-    return fresh
-
-
-def _weakly(x: Any) -> Any:
-    if isinstance(x, Tensor):
-        return weakref.ref(x)
-    return tuple(map(_weakly, x)) if isinstance(x, tuple) else None
-
-
-def _strongly(x: Any) -> Any:
-    if isinstance(x, weakref.ref):
-        return x()
-    return tuple(map(_strongly, x)) if isinstance(x, tuple) else x

@@ -13,21 +13,7 @@ from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.reduce import unbroadcast
 from grillyx.ops.shape import broadcast_strides, collapse, expanded, fill
 
-# in the order of the cases in shaders/include/functions.glsl
-UNARY = (
-    "affine", "abs", "exp", "log", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "tanh", "sigmoid", "relu",
-    "leaky_relu", "gelu", "gelu_tanh", "silu", "erf", "clip", "sign", "floor", "ceil", "round", "power", "exp_base",
-    "greater_equal", "greater", "equal", "not_equal", "less", "less_equal", "expm1", "log1p", "softplus", "maximum",
-    "minimum", "divide_by",
-)  # fmt: skip
-# in the order of the cases in shaders/include/binary_functions.glsl
-BINARY = (
-    "add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "floor_divide", "remainder",
-    "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
-)  # fmt: skip
-_UNARY = {name: k for k, name in enumerate(UNARY)}
-_BINARY = {name: k for k, name in enumerate(BINARY)}
-COMPARISONS = frozenset(BINARY[9:])
+COMPARISONS = frozenset(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"))
 FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
 _FROM_Y = frozenset(("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1"))  # whose derivative is a function of y
 _CODES = {FLOAT: 0, INT: 1, UINT: 2, BOOL: 0}
@@ -53,12 +39,12 @@ def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
     y = empty(x.shape, BOOL if name in COMPARISONS else FLOAT)
     if y.size:
         quads = -(-y.size // 4)
-        kernel("unary")(grid(quads), 8 * y.size, x=x, y=y, quads=quads, a=a, b=b, OP=_UNARY[name])
+        kernel(f"unary.{name}")(grid(quads), 8 * y.size, x=x, y=y, quads=quads, a=a, b=b)
     return y
 
 
 def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
-    """``f(x)`` for a function of `UNARY`, with its parameters."""
+    """``f(x)`` for a function of ``functions.glsl``, with its parameters."""
     x = cast(x, FLOAT)
     y = apply(x, name, a, b)
 
@@ -74,10 +60,9 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
         gx = empty(g.shape)
         if gx.size:
             quads = -(-gx.size // 4)
-            kernel("unary_backward")(
-                grid(quads), 16 * gx.size, x=kept_x or g, y=kept_y or g, gy=g, gx=gx, quads=quads, a=a, b=b,
-                OP=_UNARY[name],
-            )  # fmt: skip
+            kernel(f"unary_backward.{name}")(
+                grid(quads), 16 * gx.size, x=kept_x or g, y=kept_y or g, gy=g, gx=gx, quads=quads, a=a, b=b
+            )
         return (gx,)
 
     return y, pullback
@@ -86,7 +71,7 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
 def _common(a: Array, b: Array, name: str) -> tuple[Array, Array, np.dtype]:
     """Bring two operands to one dtype, as NumPy would with 32 bits."""
     kinds = {a.dtype.kind, b.dtype.kind}
-    dtype = FLOAT
+    dtype: np.dtype = FLOAT
     if "f" not in kinds and kinds != {"b"} and name not in ("divide", "power"):
         dtype = INT if "i" in kinds else UINT
     return cast(a, dtype), cast(b, dtype), dtype
@@ -99,16 +84,16 @@ def combine(a: Array, b: Array, name: str) -> Array:
     y = empty(shape, BOOL if name in COMPARISONS else dtype)
     if y.size == 0:
         return y
-    options = {"OP": _BINARY[name], "TYPE": _CODES[dtype]}
+    kind = _CODES[dtype]
     if a.size == b.size == y.size:
         quads = -(-y.size // 4)
-        kernel("binary")(grid(quads), 12 * y.size, a=a, b=b, y=y, quads=quads, **options)
+        kernel(f"binary.{name}")(grid(quads), 12 * y.size, a=a, b=b, y=y, quads=quads, TYPE=kind)
         return y
     d, (s, t) = collapse(shape, broadcast_strides(a.shape, shape), broadcast_strides(b.shape, shape))
-    kernel("binary_broadcast")(
+    kernel(f"binary_broadcast.{name}")(
         grid(y.size), 12 * y.size, a=a, b=b, y=y, n=y.size, d1=d[1], d2=d[2], d3=d[3], d4=d[4], d5=d[5],
         as0=s[0], as1=s[1], as2=s[2], as3=s[3], as4=s[4], as5=s[5],
-        bs0=t[0], bs1=t[1], bs2=t[2], bs3=t[3], bs4=t[4], bs5=t[5], **options,
+        bs0=t[0], bs1=t[1], bs2=t[2], bs3=t[3], bs4=t[4], bs5=t[5], TYPE=kind,
     )  # fmt: skip
     return y
 
@@ -152,7 +137,7 @@ _GRADIENTS["minimum"] = _GRADIENTS["maximum"]
 
 
 def binary(a: Array, b: Array, *, name: str) -> Result:
-    """``g(a, b)`` for a function of `BINARY`, with broadcasting."""
+    """``g(a, b)`` for a function of ``binary_functions.glsl``, with broadcasting."""
     y = combine(a, b, name)
     if name not in _GRADIENTS or y.dtype != FLOAT:
         return y, None

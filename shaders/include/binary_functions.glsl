@@ -1,64 +1,65 @@
 #include "arithmetic.glsl"
-// The functions of two variables. The order is that of BINARY in ops/elementwise.py. TYPE: 0 float32, 1 int32, 2 uint32.
+// The functions of two variables: for each a line for float32, int32 and uint32, chosen by TYPE (0, 1, 2). Each name
+// becomes shaders of its own, binary.name and binary_broadcast.name: see functions.glsl.
 uint truth(bool t) { return floatBitsToUint(t ? 1.0 : 0.0); }
-uint as_float(float a, float b, uint op) {
-    switch (op) {
-        case 0: return floatBitsToUint(a + b);
-        case 1: return floatBitsToUint(a - b);
-        case 2: return floatBitsToUint(a * b);
-        case 3: return floatBitsToUint(a / b);
-        case 4: return floatBitsToUint(power(a, b));
-        case 5: return floatBitsToUint(larger(a, b));
-        case 6: return floatBitsToUint(smaller(a, b));
-        case 7: return floatBitsToUint(divided(a, b).x);
-        case 8: return floatBitsToUint(divided(a, b).y);
-        case 9: return truth(a == b);
-        case 10: return truth(a != b);
-        case 11: return truth(a < b);
-        case 12: return truth(a <= b);
-        case 13: return truth(a > b);
-        case 14: return truth(a >= b);
-    }
-    return 0u;
-}
 int floor_div(int a, int b) { // 0 for a division by 0; the smallest number has no positive counterpart
     if (b == 0 || b == -1) return b * a;
     int q = a / b;
     return q * b != a && (a < 0) != (b < 0) ? q - 1 : q;
 }
-uint as_int(int a, int b, uint op) {
-    switch (op) {
-        case 0: return uint(a + b);
-        case 1: return uint(a - b);
-        case 2: return uint(a * b);
-        case 5: return uint(max(a, b));
-        case 6: return uint(min(a, b));
-        case 7: return uint(floor_div(a, b));
-        case 8: return b == 0 ? 0u : uint(a - b * floor_div(a, b));
-        case 9: return truth(a == b);
-        case 10: return truth(a != b);
-        case 11: return truth(a < b);
-        case 12: return truth(a <= b);
-        case 13: return truth(a > b);
-        case 14: return truth(a >= b);
-    }
-    return 0u;
-}
-uint as_uint(uint a, uint b, uint op) {
-    switch (op) {
-        case 5: return max(a, b);
-        case 6: return min(a, b);
-        case 7: return b == 0 ? 0u : a / b;
-        case 8: return b == 0 ? 0u : a % b;
-        case 11: return truth(a < b);
-        case 12: return truth(a <= b);
-        case 13: return truth(a > b);
-        case 14: return truth(a >= b);
-    }
-    return as_int(int(a), int(b), op);
-}
-uint g(uint a, uint b, uint op, uint type) {
-    if (type == 0) return as_float(uintBitsToFloat(a), uintBitsToFloat(b), op);
-    if (type == 1) return as_int(int(a), int(b), op);
-    return as_uint(a, b, op);
+
+#define FLOAT_add floatBitsToUint(a + b)
+#define FLOAT_subtract floatBitsToUint(a - b)
+#define FLOAT_multiply floatBitsToUint(a * b)
+#define FLOAT_divide floatBitsToUint(a / b)
+#define FLOAT_power floatBitsToUint(power(a, b))
+#define FLOAT_maximum floatBitsToUint(larger(a, b))
+#define FLOAT_minimum floatBitsToUint(smaller(a, b))
+#define FLOAT_floor_divide floatBitsToUint(divided(a, b).x)
+#define FLOAT_remainder floatBitsToUint(divided(a, b).y)
+#define FLOAT_equal truth(a == b)
+#define FLOAT_not_equal truth(a != b)
+#define FLOAT_less truth(a < b)
+#define FLOAT_less_equal truth(a <= b)
+#define FLOAT_greater truth(a > b)
+#define FLOAT_greater_equal truth(a >= b)
+
+#define INT_add uint(a + b)
+#define INT_subtract uint(a - b)
+#define INT_multiply uint(a * b)
+#define INT_divide 0u // always of floats
+#define INT_power 0u // always of floats
+#define INT_maximum uint(max(a, b))
+#define INT_minimum uint(min(a, b))
+#define INT_floor_divide uint(floor_div(a, b))
+#define INT_remainder b == 0 ? 0u : uint(a - b * floor_div(a, b))
+#define INT_equal truth(a == b)
+#define INT_not_equal truth(a != b)
+#define INT_less truth(a < b)
+#define INT_less_equal truth(a <= b)
+#define INT_greater truth(a > b)
+#define INT_greater_equal truth(a >= b)
+
+#define UINT_add a + b
+#define UINT_subtract a - b
+#define UINT_multiply a * b
+#define UINT_divide 0u
+#define UINT_power 0u
+#define UINT_maximum max(a, b)
+#define UINT_minimum min(a, b)
+#define UINT_floor_divide b == 0 ? 0u : a / b
+#define UINT_remainder b == 0 ? 0u : a % b
+#define UINT_equal truth(a == b)
+#define UINT_not_equal truth(a != b)
+#define UINT_less truth(a < b)
+#define UINT_less_equal truth(a <= b)
+#define UINT_greater truth(a > b)
+#define UINT_greater_equal truth(a >= b)
+
+uint on_floats(float a, float b) { return JOIN(FLOAT_, OP); }
+uint on_ints(int a, int b) { return JOIN(INT_, OP); }
+uint on_uints(uint a, uint b) { return JOIN(UINT_, OP); }
+uint g(uint a, uint b, uint type) {
+    if (type == 0) return on_floats(uintBitsToFloat(a), uintBitsToFloat(b));
+    return type == 1 ? on_ints(int(a), int(b)) : on_uints(a, b);
 }

@@ -14,3 +14,7 @@
     layout(binding = slot) buffer name##_quads { vec4 name##4[]; };
 #define QUADS_IN(slot, name) layout(binding = slot) readonly buffer name##_quads { vec4 name[]; };
 #define QUADS_OUT(slot, name) layout(binding = slot) buffer name##_quads { vec4 name[]; };
+
+// JOIN(F_, OP) with OP defined as exp is F_exp.
+#define JOIN_NOW(a, b) a##b
+#define JOIN(a, b) JOIN_NOW(a, b)

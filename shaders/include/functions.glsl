@@ -1,5 +1,6 @@
 #include "arithmetic.glsl"
-// The functions of one variable: f(x) and its derivative, one line each. The order is that of UNARY in ops/elementwise.py.
+// The functions of one variable: a line F_name for f(x), and a line D_name for its derivative. Each becomes a shader of
+// its own, unary.name and unary_backward.name: a driver takes milliseconds to throw away what a pipeline does not use.
 // a and b are parameters; y = f(x). Written so that large arguments neither overflow nor give NaN.
 const float TWO_OVER_SQRT_PI = 1.1283791670955126, ONE_OVER_SQRT_2 = 0.7071067811865476, ONE_OVER_SQRT_2PI = 0.3989422804014327;
 
@@ -25,80 +26,74 @@ float log1p_(float x) {
     float s = x / (2.0 + x), w = s * s; // log1p(x) = 2 atanh(x / (2 + x))
     return 2.0 * s * (1.0 + w * (1.0 / 3.0 + w * (0.2 + w * (1.0 / 7.0))));
 }
-
-float f(uint op, float x, float a, float b) {
-    switch (op) {
-        case 0: return fma(a, x, b); // affine
-        case 1: return abs(x);
-        case 2: return exp(x);
-        case 3: return log(x);
-        case 4: return sqrt(x);
-        case 5: return inversesqrt(x); // rsqrt
-        case 6: return x * x;          // square
-        case 7: return a / x;          // reciprocal
-        case 8: return sin(x);
-        case 9: return cos(x);
-        case 10: return stable_tanh(x);
-        case 11: return stable_sigmoid(x);
-        case 12: return x != x ? x : max(x, 0.0); // relu
-        case 13: return x >= 0.0 ? x : a * x;     // leaky_relu
-        case 14: return 0.5 * x * (1.0 + erf_(x * ONE_OVER_SQRT_2)); // gelu
-        case 15: return x * stable_sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)); // gelu_tanh
-        case 16: return x * stable_sigmoid(x); // silu
-        case 17: return erf_(x);
-        case 18: return x != x ? x : clamp(x, a, b); // clip
-        case 19: return x != x ? x : sign(x);
-        case 20: return floor(x);
-        case 21: return ceil(x);
-        case 22: return roundEven(x); // round
-        case 23: return power(x, a);
-        case 24: return power(a, x); // exp_base
-        case 25: return x >= a ? 1.0 : 0.0; // greater_equal
-        case 26: return x > a ? 1.0 : 0.0;  // greater
-        case 27: return x == a ? 1.0 : 0.0; // equal
-        case 28: return x != a ? 1.0 : 0.0; // not_equal
-        case 29: return x < a ? 1.0 : 0.0;  // less
-        case 30: return x <= a ? 1.0 : 0.0; // less_equal
-        case 31: return expm1_(x);
-        case 32: return log1p_(x);
-        case 33: return max(x, 0.0) + log1p_(exp(-abs(x))); // softplus
-        case 34: return larger(x, a);  // maximum
-        case 35: return smaller(x, a); // minimum
-        case 36: return x / a;         // divide_by
-    }
-    return 0.0;
+float gelu_tanh_slope(float x) {
+    float k = 1.5957691216057308, s = stable_sigmoid(k * (x + 0.044715 * x * x * x));
+    return s + x * s * (1.0 - s) * k * (1.0 + 0.134145 * x * x);
 }
+float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y * (1.0 - s); }
 
-float df(uint op, float x, float y, float a, float b) {
-    switch (op) {
-        case 0: return a;
-        case 1: return sign(x);
-        case 2: return y;
-        case 3: return 1.0 / x;
-        case 4: return 0.5 / y;
-        case 5: return -0.5 * y * y * y;
-        case 6: return 2.0 * x;
-        case 7: return -a / (x * x);
-        case 8: return cos(x);
-        case 9: return -sin(x);
-        case 10: return 1.0 - y * y;
-        case 11: return y * (1.0 - y);
-        case 12: return x > 0.0 ? 1.0 : 0.0;
-        case 13: return x > 0.0 ? 1.0 : a;
-        case 14: return 0.5 * (1.0 + erf_(x * ONE_OVER_SQRT_2)) + x * ONE_OVER_SQRT_2PI * exp(-0.5 * x * x);
-        case 15: { float k = 1.5957691216057308, s = stable_sigmoid(k * (x + 0.044715 * x * x * x));
-                   return s + x * s * (1.0 - s) * k * (1.0 + 0.134145 * x * x); }
-        case 16: { float s = stable_sigmoid(x); return s + y * (1.0 - s); }
-        case 17: return TWO_OVER_SQRT_PI * exp(-x * x);
-        case 18: return x >= a && x <= b ? 1.0 : 0.0;
-        case 23: return a == 0.0 ? 0.0 : a * power(x, a - 1.0);
-        case 24: return a == 0.0 ? 0.0 : y * log(a);
-        case 31: return y + 1.0;
-        case 32: return 1.0 / (1.0 + x);
-        case 33: return stable_sigmoid(x);
-        case 34: return x > a ? 1.0 : x == a ? 0.5 : 0.0;
-        case 35: return x < a ? 1.0 : x == a ? 0.5 : 0.0;
-        case 36: return 1.0 / a;
-    }
-    return 0.0;
-}
+#define F_affine fma(a, x, b)
+#define F_abs abs(x)
+#define F_exp exp(x)
+#define F_log log(x)
+#define F_sqrt sqrt(x)
+#define F_rsqrt inversesqrt(x)
+#define F_square x * x
+#define F_reciprocal a / x
+#define F_sin sin(x)
+#define F_cos cos(x)
+#define F_tanh stable_tanh(x)
+#define F_sigmoid stable_sigmoid(x)
+#define F_relu x != x ? x : max(x, 0.0)
+#define F_leaky_relu x >= 0.0 ? x : a * x
+#define F_gelu 0.5 * x * (1.0 + erf_(x * ONE_OVER_SQRT_2))
+#define F_gelu_tanh x * stable_sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x))
+#define F_silu x * stable_sigmoid(x)
+#define F_erf erf_(x)
+#define F_clip x != x ? x : clamp(x, a, b)
+#define F_sign x != x ? x : sign(x)
+#define F_floor floor(x)
+#define F_ceil ceil(x)
+#define F_round roundEven(x)
+#define F_power power(x, a)
+#define F_exp_base power(a, x)
+#define F_greater_equal x >= a ? 1.0 : 0.0
+#define F_greater x > a ? 1.0 : 0.0
+#define F_equal x == a ? 1.0 : 0.0
+#define F_not_equal x != a ? 1.0 : 0.0
+#define F_less x < a ? 1.0 : 0.0
+#define F_less_equal x <= a ? 1.0 : 0.0
+#define F_expm1 expm1_(x)
+#define F_log1p log1p_(x)
+#define F_softplus max(x, 0.0) + log1p_(exp(-abs(x)))
+#define F_maximum larger(x, a)
+#define F_minimum smaller(x, a)
+#define F_divide_by x / a
+
+#define D_affine a
+#define D_abs sign(x)
+#define D_exp y
+#define D_log 1.0 / x
+#define D_sqrt 0.5 / y
+#define D_rsqrt -0.5 * y * y * y
+#define D_square 2.0 * x
+#define D_reciprocal -a / (x * x)
+#define D_sin cos(x)
+#define D_cos -sin(x)
+#define D_tanh 1.0 - y * y
+#define D_sigmoid y * (1.0 - y)
+#define D_relu x > 0.0 ? 1.0 : 0.0
+#define D_leaky_relu x > 0.0 ? 1.0 : a
+#define D_gelu 0.5 * (1.0 + erf_(x * ONE_OVER_SQRT_2)) + x * ONE_OVER_SQRT_2PI * exp(-0.5 * x * x)
+#define D_gelu_tanh gelu_tanh_slope(x)
+#define D_silu silu_slope(x, y)
+#define D_erf TWO_OVER_SQRT_PI * exp(-x * x)
+#define D_clip x >= a && x <= b ? 1.0 : 0.0
+#define D_power a == 0.0 ? 0.0 : a * power(x, a - 1.0)
+#define D_exp_base a == 0.0 ? 0.0 : y * log(a)
+#define D_expm1 y + 1.0
+#define D_log1p 1.0 / (1.0 + x)
+#define D_softplus stable_sigmoid(x)
+#define D_maximum x > a ? 1.0 : x == a ? 0.5 : 0.0
+#define D_minimum x < a ? 1.0 : x == a ? 0.5 : 0.0
+#define D_divide_by 1.0 / a

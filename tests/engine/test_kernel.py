@@ -7,7 +7,7 @@ import pytest
 
 from grillyx.engine import kernel as kernels
 from grillyx.engine.array import empty, from_numpy
-from grillyx.engine.compile import ShaderError
+from grillyx.engine.compile import ShaderError, variants
 from grillyx.engine.counters import counters
 from grillyx.engine.kernel import custom_kernel, grid, kernel
 
@@ -44,6 +44,16 @@ def test_other_push_constants_make_no_new_algorithm():
     for value in range(5):
         kernel("fill")(grid(3), y=y, quads=3, value=value)
     assert counters()["created"] <= before + 1
+
+
+def test_a_shader_with_variants_is_compiled_once_for_each():
+    source = kernels._SOURCES / "unary.comp"
+    assert {"exp", "relu", "affine"} <= set(variants(source))
+    assert "floor" not in variants(kernels._SOURCES / "unary_backward.comp")  # it has no derivative
+    assert variants(kernels._SOURCES / "fill.comp") == []
+    assert kernel("unary.exp").code != kernel("unary.log").code
+    with pytest.raises(ShaderError, match=r"unary\.nonsense\.spv is missing"):
+        kernels.Kernel("unary.nonsense")
 
 
 @pytest.mark.parametrize("threads", [1, 64, 65, 64 * 65535, 64 * 65535 + 1, 64 * 65535 * 3 + 7])
@@ -92,7 +102,8 @@ def test_without_a_compiler_the_error_says_what_to_install(tmp_path, monkeypatch
 def test_a_buffer_that_is_only_read_says_so(path):
     """A buffer that is not `readonly` and is never written would cost submits on a GPU."""
     source = path.read_text()
-    for name, readonly in kernel(path.stem).interface.buffers:
+    variant = variants(path)[:1]
+    for name, readonly in kernel(".".join([path.stem, *variant])).interface.buffers:
         written = re.search(rf"\b{name}4?\[.*\]\s*[-+*]?=[^=]|PUT\({name},", source)
         by_macro = "##" in source  # the optimizers name their buffers by a macro
         assert readonly or written or by_macro, name

@@ -138,6 +138,16 @@ def test_backward_uses_what_the_loss_recorded() -> None:
     assert grillyx.counters()["dispatches"] == before + 1
 
 
+def test_backward_is_for_the_tensors_given() -> None:
+    """Others than those of the last call get their own gradient, not the recorded one."""
+    loss_fn, a, b = nn.MSELoss(reduction="sum"), Tensor(normal(3), requires_grad=True), Tensor(normal(3, seed=1))
+    y, other = Tensor(np.zeros(3)), Tensor(np.ones(3))
+    for output, target, want in ((b, y, 2 * b.numpy()), (a, other, 2 * a.numpy() - 2), (a, y, 2 * a.numpy())):
+        loss = loss_fn(a, y)
+        got = loss_fn.backward(np.ones_like(loss), output, target)
+        np.testing.assert_allclose(got.numpy(), want, 1e-5)
+
+
 def test_wrong_backward() -> None:
     labels = np.array([0, 1])
     for reduction, wrong, message in (
