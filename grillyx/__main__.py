@@ -10,6 +10,7 @@ import sys
 
 import grillyx
 from grillyx.engine import device as devices
+from grillyx.engine import kompute
 from grillyx.engine.compile import find_compiler
 from grillyx.engine.errors import NoDeviceError
 from grillyx.ops import gemm
@@ -35,7 +36,9 @@ def _size(count: int) -> str:
 def info() -> int:
     """Print devices, limits, versions, and which variants of the kernels are used."""
     print(f"grillyx {grillyx.__version__}, Python {platform.python_version()}, {platform.platform()}")
-    print("  " + ", ".join(f"{p} {_version(p)}" for p in ("numpy", "scipy", "safetensors")), "\n  kp 0.9.0, carried by grillyx")
+    print("  " + ", ".join(f"{p} {_version(p)}" for p in ("numpy", "scipy", "safetensors")))
+    carried = kompute.load().__name__.startswith("grillyx.")
+    print("  kp 0.9.0, carried by grillyx" if carried else f"  kp {_version('kp')}, installed beside grillyx")
     print(f"  shader compiler: {find_compiler() or 'none (only needed for shaders of your own)'}")
     try:
         found = grillyx.devices()

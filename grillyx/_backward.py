@@ -16,7 +16,7 @@ import numpy as np
 from grillyx.autograd import NOTHING, Later, Link, Node, Tensor, as_tensor
 from grillyx.engine.array import Array
 from grillyx.ops import shape as shape_ops
-from grillyx.ops.elementwise import apply, combine
+from grillyx.ops.pointwise import apply, combine
 
 Entry = Array | Callable[[], Array] | None  # one gradient, as a pullback gives it
 Waiting = dict[tuple[int, int], tuple[Tensor | Link, list[Entry]]]  # gradients that are put off, by `_key`

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import grillyx.functional as F  # noqa: N812  # used at call time; functional imports this module through autograd
+import grillyx.functional as F  # used at call time; functional imports this module through autograd
 
 if TYPE_CHECKING:
     from grillyx.autograd import Tensor
@@ -152,7 +152,7 @@ class Methods:
         return F.swapaxes(self, a, b)
 
     @property
-    def T(self) -> Tensor:  # noqa: N802
+    def T(self) -> Tensor:
         """The axes reversed."""
         return F.transpose(self)
 

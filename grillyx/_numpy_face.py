@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import grillyx.functional as F  # noqa: N812  # used at call time; functional imports this module through autograd
-
+import grillyx.functional as F  # used at call time; functional imports this module through autograd
 from grillyx._methods import Methods
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class NumPyFace(Methods):
     if TYPE_CHECKING:
 
         @property
-        def array(self) -> Array: ...  # noqa: D102
+        def array(self) -> Array: ...
 
         requires_grad: bool
         _bounds: tuple[int, int] | None
@@ -130,7 +129,7 @@ class NumPyFace(Methods):
         if function.__name__ in _READERS:
             return function(*_read(args), **{key: _read(value) for key, value in kwargs.items()})
         raise TypeError(
-            f"np.{function.__name__}: not available for a Tensor on the device; use np.asarray(tensor) to compute on "
+            f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}: not available for a Tensor on the device; use np.asarray(tensor) to compute on "
             "the host."
         )
 

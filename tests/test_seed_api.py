@@ -11,7 +11,6 @@ import grillyx.functional as F
 import grillyx.nn as nn
 import grillyx.optim as optim
 from grillyx.engine.counters import counters
-from grillyx.engine.device import current_device
 from grillyx.nn import (
     ATan,
     FastSigmoid,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes as C
 import sys
-from ctypes import POINTER, byref, c_char, c_float, c_int32, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, byref, c_char, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import Any, ClassVar
 

@@ -98,4 +98,16 @@ from grillyx.functional._unary import (
     tanh,
 )
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
+    "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate", "cos",
+    "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
+    "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
+    "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
+    "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
+    "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
+    "neg", "not_equal", "one_hot", "ones_like", "poisson_encode", "power", "reciprocal", "relu",
+    "remainder", "reset_net", "reshape", "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu",
+    "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
+    "swapaxes", "take", "tanh", "transpose", "var", "weighted_phase_encode", "where", "zeros_like",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
-from grillyx.engine.array import BOOL, FLOAT, INT, UINT
+from grillyx.engine.array import BOOL, INT, UINT
 from grillyx.functional import _check
 from grillyx.ops import elementwise
 
@@ -195,7 +195,7 @@ def astype(x: Any, dtype: Any) -> Tensor:
     return _astype(as_tensor(x), dtype=_check.dtype_of(dtype, "astype"))
 
 
-def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor:  # noqa: A002
+def clip(x: Any, min: float | None = None, max: float | None = None) -> Tensor:
     """Limit x to [min, max]; the gradient is 0 outside."""
     if min is None and max is None:
         raise ValueError("clip: give a minimum, a maximum, or both.")
@@ -221,7 +221,7 @@ def neg(x: Any) -> Tensor:
     return subtract(0, x) if is_whole(x) else _unary(x, name="affine", a=-1.0, b=-0.0)
 
 
-def abs(x: Any) -> Tensor:  # noqa: A001
+def abs(x: Any) -> Tensor:
     """Return the absolute value; the gradient at 0 is 0."""
     t = as_tensor(x)
     if t.dtype == INT:

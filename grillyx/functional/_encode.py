@@ -11,8 +11,8 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.engine.array import FLOAT
 from grillyx.functional import _check
 from grillyx.functional._elementwise import add, clip, greater_equal, multiply, neg, subtract
-from grillyx.functional._unary import log, round
 from grillyx.functional._shape import broadcast_to, one_hot, stack
+from grillyx.functional._unary import log, round
 from grillyx.ops import random
 
 
@@ -33,7 +33,7 @@ def _steps(count: Any, name: str) -> int:
     return int(count)
 
 
-def poisson_encode(x: Any, T: int) -> Tensor:  # noqa: N803
+def poisson_encode(x: Any, T: int) -> Tensor:
     """Return spikes (T, *) that fire at each step with chance x (rate coding).
 
     Args:
@@ -44,7 +44,7 @@ def poisson_encode(x: Any, T: int) -> Tensor:  # noqa: N803
     return Tensor(random.bernoulli(broadcast_to(x, (_steps(T, "poisson_encode"), *x.shape)).array))
 
 
-def latency_encode(x: Any, T: int, enc_function: str = "linear") -> Tensor:  # noqa: N803
+def latency_encode(x: Any, T: int, enc_function: str = "linear") -> Tensor:
     """Return spikes (T, *) with one spike an element, the earlier the larger x is.
 
     The spike comes at ``round((T - 1) (1 - x))`` with ``"linear"``, at
@@ -72,7 +72,7 @@ def _ranged(at: Tensor, steps: int) -> Tensor:
     return index
 
 
-def weighted_phase_encode(x: Any, K: int) -> Tensor:  # noqa: N803
+def weighted_phase_encode(x: Any, K: int) -> Tensor:
     """Return the first K binary digits of x as spikes (K, *), the most significant first.
 
     Args:

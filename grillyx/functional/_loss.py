@@ -9,8 +9,8 @@ import numpy as np
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
 from grillyx.functional._elementwise import abs, add, multiply, neg, subtract
-from grillyx.functional._unary import softplus, square
 from grillyx.functional._reduce import log_softmax, mean, sum
+from grillyx.functional._unary import softplus, square
 from grillyx.ops import LONGEST_LOOP
 from grillyx.ops import softmax as softmax_ops
 

@@ -22,7 +22,7 @@ _softmax = differentiable(softmax_ops.softmax)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:  # noqa: A001
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """Return the sum over some axes (all by default). Booleans are counted as int32."""
     x = as_tensor(x)
     return _sum(x, axes=_check.axes_of(axis, x.ndim, "sum"), keepdims=keepdims)

@@ -13,11 +13,12 @@ from grillyx.engine.array import BOOL
 from grillyx.functional import _check
 from grillyx.functional._elementwise import astype
 from grillyx.ops import index as index_ops
+from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import shape as shape_ops
 
 _reshape = differentiable(shape_ops.reshape)
 _permute = differentiable(shape_ops.permute)
-_expand = differentiable(shape_ops.expand)
+_expand = differentiable(reduce_ops.expand)
 _slices = differentiable(shape_ops.slices)
 _concatenate = differentiable(shape_ops.concatenate)
 _take = differentiable(index_ops.take)

@@ -97,7 +97,7 @@ def ceil(x: Any) -> Tensor:
     return x if is_whole(x) else _unary(x, name="ceil")
 
 
-def round(x: Any) -> Tensor:  # noqa: A001
+def round(x: Any) -> Tensor:
     """Round to the nearest whole number, halves to the even one; there is no gradient."""
     x = as_tensor(x)
     return x if is_whole(x) else _unary(x, name="round")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn import surrogate
 from grillyx.nn._module import Module

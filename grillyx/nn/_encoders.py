@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
 from grillyx.nn._module import Module
@@ -25,7 +25,7 @@ class PoissonEncoder(Module):
 
     _follows_inputs = False
 
-    def __init__(self, T: int | None = None) -> None:  # noqa: N803
+    def __init__(self, T: int | None = None) -> None:
         self.T = None if T is None else _positive(T, "PoissonEncoder")
 
     def forward(self, x: Any) -> Tensor:
@@ -78,7 +78,7 @@ class LatencyEncoder(_StatefulEncoder):
         step_mode: ``'s'``, a step a call; or ``'m'``, all.
     """
 
-    def __init__(self, T: int, enc_function: str = "linear", step_mode: str = "s") -> None:  # noqa: N803
+    def __init__(self, T: int, enc_function: str = "linear", step_mode: str = "s") -> None:
         super().__init__(T, step_mode)
         self.enc_function = _check.one_of(enc_function, ("linear", "log"), "LatencyEncoder", "enc_function")
 
@@ -95,7 +95,7 @@ class WeightedPhaseEncoder(_StatefulEncoder):
         step_mode: ``'s'``, a step a call; or ``'m'``, all.
     """
 
-    def __init__(self, K: int, step_mode: str = "s") -> None:  # noqa: N803
+    def __init__(self, K: int, step_mode: str = "s") -> None:
         super().__init__(K, step_mode)
 
     def encode(self, x: Any) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.functional import _check
 from grillyx.nn._module import Module, Parameter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.functional import _check

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, to_numpy
 from grillyx.nn._calls import CALLS, enter, strongly, weakly
 from grillyx.nn._parts import Buffer, Handle, IncompatibleKeys, Parameter
-
 
 
 class Module:
@@ -27,7 +26,7 @@ class Module:
     per_sample = False
     # the tape follows the inputs; encoders have no gradient, and check what comes from the host
     _follows_inputs = True
-    _hooks: list[Callable] = []  # noqa: RUF012  # never changed: the first hook gives an instance its own list
+    _hooks: list[Callable] = []  # never changed: the first hook gives an instance its own list
     _call: Any = None
 
     def forward(self, *inputs: Any, **options: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx import autograd
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
@@ -209,7 +209,7 @@ class LIFNode(_FusedNode):
 
     Raises:
         ValueError: tau below 1, NaN.
-    """  # noqa: D205
+    """
 
     _kind = "LIF"
 

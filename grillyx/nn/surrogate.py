@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import grillyx.functional as F  # noqa: N812
+import grillyx.functional as F
 from grillyx import autograd
 from grillyx.autograd import Tensor
 from grillyx.engine.array import Array

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-
 from typing import Any
 
-from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import kernel
-from grillyx.ops.elementwise import cast
+from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.pointwise import cast
 from grillyx.ops.reduce import reduced, unbroadcast
 from grillyx.ops.shape import Shape, expanded, fill
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-
 from typing import Any
 
-from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops import LONGEST_LOOP
+from grillyx.ops import LONGEST_LOOP, Result
 
 
 def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]) -> Result:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-
 from typing import Any
 
-from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import Kernel, grid, kernel
-from grillyx.ops.elementwise import apply, cast, combine
+from grillyx.ops import Result
+from grillyx.ops.pointwise import apply, cast, combine
 from grillyx.ops.reduce import reduced
 
 # in the order of the cases in shaders/include/surrogates.glsl

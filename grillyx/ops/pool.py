@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-
 from typing import Any
 
-from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, INT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops.elementwise import cast
+from grillyx.ops import Result
+from grillyx.ops.pointwise import cast
 
 Pair = tuple[int, int]
 

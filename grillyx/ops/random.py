@@ -6,7 +6,7 @@ import numpy as np
 
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops.elementwise import cast
+from grillyx.ops.pointwise import cast
 from grillyx.ops.shape import Shape
 
 

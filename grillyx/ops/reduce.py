@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
 from typing import Any
 
-from grillyx.ops import Result
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops import LONGEST_LOOP
-from grillyx.ops.shape import Shape, expanded, fill, permuted
+from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.pointwise import apply, cast, combine
+from grillyx.ops.shape import Shape, expanded, fill, joined, permuted
 
 _OPS = {"sum": 0, "max": 1, "min": 2, "sum_of_squares": 3}
 _MODES, _TYPES = {INT: 3, UINT: 4}, {INT: 1, UINT: 2}
@@ -106,14 +105,18 @@ def unbroadcast(g: Array, shape: Shape) -> Array:
     return reduced(g, axes, "sum").reshape(shape)
 
 
+def expand(x: Array, *, shape: Shape) -> Result:
+    """Repeat along axes of size 1; the gradient is summed over them."""
+    before = x.shape
+    return expanded(x, shape), lambda g: (unbroadcast(g, before),)
+
+
 def _shape_kept(shape: Shape, axes: Sequence[int]) -> Shape:
     return tuple(1 if k in axes else n for k, n in enumerate(shape))
 
 
-def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0) -> Result:  # noqa: A001
+def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0) -> Result:
     """The sum over some axes, times `scale` (one over the count makes it a mean)."""
-    from grillyx.ops.elementwise import apply, cast
-
     counts = x.dtype == BOOL and scale == 1.0
     y = reduced(cast(x, INT if counts else FLOAT) if counts or scale != 1.0 else x, axes, "sum", keepdims, scale)
 
@@ -128,8 +131,6 @@ def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float =
 
 def extremum(x: Array, *, axes: Sequence[int], keepdims: bool = False, name: str) -> Result:
     """The maximum or minimum over some axes; equal ones share the gradient."""
-    from grillyx.ops.elementwise import cast, combine
-
     y = reduced(x, axes, name, keepdims)
 
     def pullback(g: Array) -> Any:
@@ -148,9 +149,6 @@ def index_of(x: Array, *, axis: int, keepdims: bool = False, name: str = "argmax
 
 def norm_of(arrays: Sequence[Array]) -> Array:
     """Return the 2-norm of all values of several arrays, as an array of one element."""
-    from grillyx.ops.elementwise import apply
-    from grillyx.ops.shape import joined
-
     squares = [reduced(a, range(a.ndim), "sum_of_squares").reshape((1,)) for a in arrays]
     total = reduced(joined(squares, 0, (len(squares),), FLOAT), [0], "sum")
     return apply(total, "sqrt")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from typing import Any
-
-from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import Result
 
 Shape = tuple[int, ...]
 MAX_DIMS = 6
@@ -151,14 +150,6 @@ def permute(x: Array, *, order: Sequence[int]) -> Result:
     """The axes in another order."""
     inverse = [list(order).index(k) for k in range(len(order))]
     return permuted(x, order), lambda g: (permuted(g, inverse),)
-
-
-def expand(x: Array, *, shape: Shape) -> Result:
-    """Repeat along axes of size 1; the gradient is summed over them."""
-    from grillyx.ops.reduce import unbroadcast
-
-    before = x.shape
-    return expanded(x, shape), lambda g: (unbroadcast(g, before),)
 
 
 def slices(x: Array, *, starts: Sequence[int], steps: Sequence[int], shape: Shape) -> Result:

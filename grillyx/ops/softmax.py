@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-
 from typing import Any
 
-from grillyx.ops import Result
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops import LONGEST_LOOP
-from grillyx.ops.elementwise import apply, cast, combine
+from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.pointwise import apply, cast, combine
 from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill
 

@@ -9,8 +9,8 @@ from typing import Any
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.engine.array import FLOAT, Array
 from grillyx.functional import _check
-from grillyx.ops.elementwise import apply, cast
 from grillyx.ops.optim import scaled
+from grillyx.ops.pointwise import apply, cast
 from grillyx.ops.reduce import norm_of, reduced
 from grillyx.ops.shape import fill, joined
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from grillyx.autograd import Tensor, as_tensor, enable_grad, settle
 from grillyx.engine.array import FLOAT, Array
-from grillyx.ops.elementwise import cast
+from grillyx.ops.pointwise import cast
 from grillyx.ops.shape import fill
 from grillyx.optim import _state
 

@@ -33,7 +33,7 @@ def test_released_buffers_are_used_again():
 
 def test_a_loop_whose_variables_outlive_the_step_settles_within_three_steps():
     w = Tensor(np.ones((7, 5)), requires_grad=True)
-    out = loss = None  # noqa: F841  # still held when the next ones are made
+    out = loss = None  # still held when the next ones are made
 
     def step():
         nonlocal out, loss

@@ -36,7 +36,7 @@ def test_sequential_runs_in_order() -> None:
 def test_names_of_a_sequential() -> None:
     """Positions, or the keys of a dict, which stay with their modules."""
     model = nn.Sequential({"first": nn.Linear(2, 3), "fire": nn.IFNode(), "last": nn.Linear(3, 1)})
-    names = lambda m: [k for k, _ in m.named_children()]  # noqa: E731
+    names = lambda m: [k for k, _ in m.named_children()]
     assert list(model.state_dict()) == ["first.weight", "first.bias", "last.weight", "last.bias"]
     assert names(model[1:]) == ["fire", "last"]
     assert names(model[::-1]) == ["last", "fire", "first"]

@@ -157,7 +157,7 @@ def test_a_device_with_few_bindings(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    make: Callable[[], optim.Optimizer] = lambda: getattr(optim, name)(parameters(start), **options)  # noqa: E731
+    make: Callable[[], optim.Optimizer] = lambda: getattr(optim, name)(parameters(start), **options)
     start = arrays([(3, 3), (1,), (70,), (6,), (2,)], 1)
     wanted = trained(make(), range(3))
     with_bindings(bindings, monkeypatch)
