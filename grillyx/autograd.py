@@ -246,8 +246,8 @@ class Later(Tensor):
 
 NOTHING = Later(lambda: shape_ops.fill((), 0.0))  # stands for an input that an op was not given
 
-from grillyx import _backward as _walk  # it needs the names above
-from grillyx._backward import run_backward, seed_gradient, settle
+from grillyx import _backward as _walk  # noqa: E402  # it needs the names above
+from grillyx._backward import run_backward, seed_gradient, settle  # noqa: E402
 
 __all__ = [
     "NOTHING", "Later", "Link", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",

@@ -68,7 +68,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with safe_open(str(target), framework="numpy") as file:
             metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # not a dict
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
         return _fill(json.loads(metadata[_SKELETON]), arrays) if _SKELETON in metadata else arrays
     except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"load: {str(target)!r} is truncated, or no safetensors file ({error}).") from error

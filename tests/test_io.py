@@ -17,7 +17,9 @@ from grillyx import Tensor, io
 
 def model(seed: int = 0) -> nn.Sequential:
     grillyx.manual_seed(seed)
-    return nn.Sequential(nn.SeqToANNContainer(nn.Linear(5, 4)), nn.ParametricLIFNode(3.0, step_mode="m"), nn.Linear(4, 2))
+    return nn.Sequential(
+        nn.SeqToANNContainer(nn.Linear(5, 4)), nn.ParametricLIFNode(3.0, step_mode="m"), nn.Linear(4, 2)
+    )
 
 
 def same(a: Any, b: Any) -> None:
@@ -75,10 +77,11 @@ def test_everything_of_a_training(tmp_path: Path) -> None:
     checkpoint = {
         "model": net.state_dict(),
         "optimizer": {
-            "state": {0: {"step": 3, "exp_avg": np.ones((4, 5), np.float32)}, 1: {"exp_avg": Tensor([1.0, 2.0])}, 2: {}},
+            "state": {0: {"step": 3, "exp_avg": np.ones((4, 5), "f4")}, 1: {"exp_avg": Tensor([1.0, 2.0])}, 2: {}},
             "param_groups": [{"lr": 1e-3, "betas": (0.9, 0.999), "nesterov": False, "params": [0, 1], "fused": None}],
         },
-        "epoch": 7, "best": float("nan"), "name": "Über α", "scheduler": {"last": np.float64(0.5), "steps": np.int64(4)},
+        "epoch": 7, "best": float("nan"), "name": "Über α",
+        "scheduler": {"last": np.float64(0.5), "steps": np.int64(4)},
     }  # fmt: skip
     grillyx.save(checkpoint, tmp_path / "all")
     back = grillyx.load(tmp_path / "all")
@@ -130,7 +133,8 @@ def test_names_that_meet(tmp_path: Path) -> None:
     """Names are joined by dots inside the file; two that become one must not overwrite each other."""
     one, two, three = (np.full(2, k, np.float32) for k in (1, 2, 3))
     for state in (
-        {"a.b": one, "a": {"b": two}, "c": 1}, {"a": {"b": two}, "a.b": one}, {1: one, "1": two}, {0: one}, {"": one, "a": two},
+        {"a.b": one, "a": {"b": two}, "c": 1}, {"a": {"b": two}, "a.b": one}, {1: one, "1": two}, {0: one},
+        {"": one, "a": two},
         {"a": [one, {"0": two}], "a.1": {"0": three}},
     ):  # fmt: skip
         grillyx.save(state, tmp_path / "x")
@@ -237,7 +241,9 @@ def test_what_cannot_be_written_is_named_by_its_place(tmp_path: Path, state: Any
 
 def test_save_wants_a_dict(tmp_path: Path) -> None:
     for wrong in (np.zeros(3), [1], nn.Linear(1, 1), None):
-        with pytest.raises(TypeError, match=f"save: expected a dict such as model.state_dict.*got {type(wrong).__name__}"):
+        with pytest.raises(
+            TypeError, match=f"save: expected a dict such as model.state_dict.*got {type(wrong).__name__}"
+        ):
             grillyx.save(wrong, tmp_path / "x")
 
 

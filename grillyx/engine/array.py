@@ -43,10 +43,12 @@ class Array:
 
     @property
     def ndim(self) -> int:
+        """Number of axes."""
         return len(self.shape)
 
     @property
     def nbytes(self) -> int:
+        """Bytes that the elements take."""
         return 4 * self.size
 
     def __repr__(self) -> str:

@@ -82,7 +82,6 @@ class _Limits(C.Structure):
     """The head of VkPhysicalDeviceLimits, in the order of the specification; the tail is padding."""
 
     _fields_: ClassVar[Any] = [
-        
         ("image_dims", c_uint32 * 5), ("texel_elements", c_uint32), ("uniform_range", c_uint32),
         ("storage_range", c_uint32), ("push_size", c_uint32), ("allocations", c_uint32), ("samplers", c_uint32),
         ("granularity", c_uint64), ("sparse", c_uint64), ("bound_sets", c_uint32),

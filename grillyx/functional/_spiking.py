@@ -46,7 +46,9 @@ def multi_step_neuron(
     _check_numbers(kind, tau, v_threshold, v_reset)
     x = as_tensor(x)
     if x.ndim == 0 or x.shape[0] == 0:
-        raise ValueError(f"{kind}: a multi-step neuron needs a time axis in front, got shape {x.shape}; expected (T, ...).")
+        raise ValueError(
+            f"{kind}: a multi-step neuron needs a time axis in front, got shape {x.shape}; expected (T, ...)."
+        )
     state = x.shape[1:]
     if v is not None:
         v = as_tensor(v)
@@ -85,7 +87,8 @@ def spike(x: Any, surrogate: neuron_ops.Surrogate = ATAN) -> Tensor:
 
 
 def _step(
-    kind: str, x: Any, v: Any, tau: float, v_threshold: float, v_reset: float | None, surrogate_function: Any, **options: Any
+    kind: str, x: Any, v: Any, tau: float, v_threshold: float, v_reset: float | None, surrogate_function: Any,
+    **options: Any,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     name = f"{kind.lower()}_step"
     _check_numbers(name, tau, v_threshold, v_reset)
@@ -170,4 +173,3 @@ def set_step_mode(model: Any, step_mode: str) -> None:
     for module in _modules(model, "set_step_mode"):
         if hasattr(module, "step_mode"):
             module.step_mode = step_mode
-

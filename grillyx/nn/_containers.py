@@ -199,4 +199,3 @@ def _single_step(container: Module) -> Any:
 
 def _in_sequence(container: Module, steps: int) -> Any:
     return _set([m for m in container.modules() if isinstance(m, Dropout)], "_steps", steps)
-

@@ -193,7 +193,13 @@ class AvgPool2d(Module):
     def forward(self, x: Any) -> Tensor:
         """(N, C, H, W) → (N, C, H', W')."""
         return F.avg_pool2d(
-            x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
         )
 
     def extra_repr(self) -> str:

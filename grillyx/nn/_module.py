@@ -65,13 +65,19 @@ class Module:
         """
         name = type(self).__name__
         if self._call is None:
-            raise RuntimeError(f"{name}.backward: no forward pass to continue from; call the module first, not under no_grad().")
+            raise RuntimeError(
+                f"{name}.backward: no forward pass to continue from; call the module first, not under no_grad()."
+            )
         inputs, out = (strongly(x) for x in self._call)
         outputs, grads = (out, grad) if isinstance(out, tuple) else ((out,), (grad,))
         if any(o is None for o in outputs):
-            raise RuntimeError(f"{name}.backward: the output of the last call is gone; keep a reference to the model's output.")
+            raise RuntimeError(
+                f"{name}.backward: the output of the last call is gone; keep a reference to the model's output."
+            )
         if len(grads) != len(outputs):
-            raise ValueError(f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output.")
+            raise ValueError(
+                f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output."
+            )
         seeds = [(o, self._seed(g, o)) for o, g in zip(outputs, grads, strict=True) if g is not None]
         if not any(o.requires_grad or o._tracked for o, _ in seeds):
             raise RuntimeError(
@@ -180,14 +186,17 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(
-                f"{type(self).__name__}.load_state_dict: expected a dict from name to array, got {type(state_dict).__name__}."
+                f"{type(self).__name__}.load_state_dict: expected a dict from name to array, got "
+                f"{type(state_dict).__name__}."
             )
         own = self._saved()
         given = {name: _numbers(name, value) if name in own else value for name, value in state_dict.items()}
         missing = [k for k in own if k not in given]
         unexpected = [k for k in given if k not in own]
         misshapen = [
-            f"{k}: got {given[k].shape}, expected {own[k].shape}" for k in own if k in given and given[k].shape != own[k].shape
+            f"{k}: got {given[k].shape}, expected {own[k].shape}"
+            for k in own
+            if k in given and given[k].shape != own[k].shape
         ]
         problems = [f"wrong shapes ({'; '.join(misshapen)})"] if misshapen else []
         if strict and missing:

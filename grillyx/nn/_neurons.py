@@ -115,7 +115,8 @@ class BaseNode(Module):
         _check.one_of(self.step_mode, ("s", "m"), name, "step_mode")
         if not isinstance(self.surrogate_function, SurrogateFunction):
             raise TypeError(
-                f"{name}: surrogate_function must be a SurrogateFunction such as nn.ATan(), got {self.surrogate_function!r}."
+                f"{name}: surrogate_function must be a SurrogateFunction such as nn.ATan(), got "
+                f"{self.surrogate_function!r}."
             )
 
     def _check_input(self, x: Tensor) -> None:
@@ -269,9 +270,7 @@ class ParametricLIFNode(LIFNode):
         surrogate_function: SurrogateFunction | None = None, detach_reset: bool = False, step_mode: str = "s",
         backend: str | None = None, store_v_seq: bool = False,
     ) -> None:  # fmt: skip
-        BaseNode.__init__(
-            self, v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq
-        )
+        BaseNode.__init__(self, v_threshold, v_reset, surrogate_function, detach_reset, step_mode, backend, store_v_seq)
         tau = _check.number(init_tau, type(self).__name__, "init_tau")
         if tau <= 1.0:
             raise ValueError(f"{type(self).__name__}: init_tau is too small, got {init_tau}; expected more than 1.")

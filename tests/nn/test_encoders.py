@@ -133,7 +133,9 @@ def test_wrong_numbers_of_steps() -> None:
     x = np.array([0.5])
     for wrong in (0, -1, 2.5, None):
         for encode in (F.poisson_encode, F.latency_encode, F.weighted_phase_encode):
-            with pytest.raises(ValueError, match=f"{encode.__name__}: the number of steps is a positive integer, got {wrong}"):
+            with pytest.raises(
+                ValueError, match=f"{encode.__name__}: the number of steps is a positive integer, got {wrong}"
+            ):
                 encode(x, wrong)
         for module in (nn.LatencyEncoder, nn.WeightedPhaseEncoder):
             with pytest.raises(ValueError, match=f"{module.__name__}: the number of steps is a positive integer"):

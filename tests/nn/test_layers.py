@@ -72,7 +72,13 @@ def test_wrong_linear() -> None:
 # --- Flatten, Identity
 def test_flatten_and_identity() -> None:
     x = normal(2, 3, 4, 5)
-    for arguments, shape in (((), (2, 60)), ((0,), (120,)), ((2,), (2, 3, 20)), ((1, 2), (2, 12, 5)), ((-2, -1), (2, 3, 20))):
+    for arguments, shape in (
+        ((), (2, 60)),
+        ((0,), (120,)),
+        ((2,), (2, 3, 20)),
+        ((1, 2), (2, 12, 5)),
+        ((-2, -1), (2, 3, 20)),
+    ):
         np.testing.assert_array_equal(nn.Flatten(*arguments)(x).numpy(), x.reshape(shape))
     layer = nn.Identity(54, unused=True)
     t = Tensor(x)
@@ -83,7 +89,8 @@ def test_flatten_and_identity() -> None:
 # --- activations
 ACTIVATIONS: list[tuple[nn.Module, Any]] = [
     (nn.ReLU(), lambda x: np.maximum(x, 0)), (nn.ReLU(inplace=True), lambda x: np.maximum(x, 0)),
-    (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)), (nn.LeakyReLU(0.3), lambda x: np.where(x > 0, x, 0.3 * x)),
+    (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+    (nn.LeakyReLU(0.3), lambda x: np.where(x > 0, x, 0.3 * x)),
     (nn.GELU(), lambda x: x * special.ndtr(x)),
     (nn.GELU("tanh"), lambda x: 0.5 * x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
     (nn.SiLU(), lambda x: x * special.expit(x)), (nn.Tanh(), np.tanh), (nn.Sigmoid(), special.expit),

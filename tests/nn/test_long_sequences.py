@@ -42,4 +42,6 @@ def test_products_over_a_long_axis(body, rows, monkeypatch):
     np.testing.assert_allclose(bias.grad.numpy(), g.sum(0, dtype=np.float64), atol=1e-2)
     a, b = np.ascontiguousarray(x.T), g
     np.testing.assert_allclose((Tensor(a) @ b).numpy(), truth.T, atol=1e-5 * np.abs(truth).max())
-    np.testing.assert_allclose(F.linear(a, b.T.copy(), np.ones(7)).numpy(), truth.T + 1, atol=1e-5 * np.abs(truth).max())
+    np.testing.assert_allclose(
+        F.linear(a, b.T.copy(), np.ones(7)).numpy(), truth.T + 1, atol=1e-5 * np.abs(truth).max()
+    )

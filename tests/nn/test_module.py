@@ -129,7 +129,9 @@ def test_load_state_dict_lists_everything_and_changes_nothing() -> None:
         np.testing.assert_array_equal(v, before[k])
 
 
-@pytest.mark.parametrize("wrong", [np.full((2, 4), "x"), np.zeros((2, 4), complex), np.full((2, 4), None), [[1, 2], [3]]])
+@pytest.mark.parametrize(
+    "wrong", [np.full((2, 4), "x"), np.zeros((2, 4), complex), np.full((2, 4), None), [[1, 2], [3]]]
+)
 def test_load_state_dict_refuses_what_are_no_numbers_and_changes_nothing(wrong: Any) -> None:
     model = small()
     before = model.state_dict()

@@ -32,7 +32,9 @@ def snapshot(node: nn.BaseNode) -> Any:
 
 
 # --- steps and sequences
-@pytest.mark.parametrize(("make", "steps"), [(make, steps) for make in NEURONS for steps in (1, 5)] + [(NEURONS[4], 34)])
+@pytest.mark.parametrize(
+    ("make", "steps"), [(make, steps) for make in NEURONS for steps in (1, 5)] + [(NEURONS[4], 34)]
+)
 def test_single_steps_are_the_sequence(make: Callable[..., nn.BaseNode], steps: int, poisoned: None) -> None:
     """Bit for bit forward; and a loop of single steps backpropagates through time."""
     x, g, last = normal(steps, 3, 5), normal(steps, 3, 5, seed=1), normal(3, 5, seed=2)
@@ -80,7 +82,15 @@ def test_step_modes_can_alternate() -> None:
 def test_v_can_be_given() -> None:
     """As a number for all, and as an array, of integers too."""
     x = normal(4, 2, 3)
-    for v in (0.5, 1, np.float32(0.5), Tensor(0.5), np.array([[1, 0, 1], [2, 1, 0]]), np.full((2, 3), 0.25), [[0.5] * 3] * 2):
+    for v in (
+        0.5,
+        1,
+        np.float32(0.5),
+        Tensor(0.5),
+        np.array([[1, 0, 1], [2, 1, 0]]),
+        np.full((2, 3), 0.25),
+        [[0.5] * 3] * 2,
+    ):
         node, expected = nn.LIFNode(step_mode="m"), nn.LIFNode(step_mode="m")
         node.v, expected.v = v, Tensor(np.broadcast_to(np.asarray(v, np.float32), (2, 3)))
         np.testing.assert_array_equal(node(x).numpy(), expected(x).numpy())
@@ -185,7 +195,9 @@ def test_wrong_arguments() -> None:
         with pytest.raises(ValueError, match="ParametricLIFNode: init_tau must be finite"):
             nn.ParametricLIFNode(init_tau=tau)
     for tau in (1, 1.0, 0.5):
-        with pytest.raises(ValueError, match=f"ParametricLIFNode: init_tau is too small, got {tau}; expected more than 1"):
+        with pytest.raises(
+            ValueError, match=f"ParametricLIFNode: init_tau is too small, got {tau}; expected more than 1"
+        ):
             nn.ParametricLIFNode(init_tau=tau)
 
 
@@ -203,7 +215,9 @@ def test_wrong_arguments() -> None:
     ],
 )
 @pytest.mark.parametrize("mode", ["s", "m"])
-def test_a_value_made_wrong_later_is_found_before_anything_runs(change: dict[str, Any], message: str, mode: str) -> None:
+def test_a_value_made_wrong_later_is_found_before_anything_runs(
+    change: dict[str, Any], message: str, mode: str
+) -> None:
     node = nn.LIFNode(step_mode=mode)
     node(normal(3, 4))
     before = snapshot(node)

@@ -94,7 +94,12 @@ def test_the_reference_itself(row: int, arrays: dict[str, np.ndarray]) -> None:
 
 # --- the closed forms
 def compare(
-    kind: str, rules: Neuron, shape: tuple[int, ...], seed: int, start: bool, losses: tuple[str, ...] = ("s", "v", "last")
+    kind: str,
+    rules: Neuron,
+    shape: tuple[int, ...],
+    seed: int,
+    start: bool,
+    losses: tuple[str, ...] = ("s", "v", "last"),
 ) -> None:
     """Forward, and the gradients of a loss on spikes, v_seq and the last v, for x, v0 and w."""
     rng = np.random.default_rng(seed)
@@ -165,7 +170,9 @@ KINDS = [("IFNode", False)] + [(kind, decay) for kind in ("LIFNode", "Parametric
 @pytest.mark.parametrize(("kind", "decay"), KINDS)
 @pytest.mark.parametrize("v_reset", [None, -0.25])
 @pytest.mark.parametrize("detach", [False, True])
-def test_every_combination(poisoned: None, kind: str, name: str, v_reset: float | None, detach: bool, decay: bool) -> None:
+def test_every_combination(
+    poisoned: None, kind: str, name: str, v_reset: float | None, detach: bool, decay: bool
+) -> None:
     """35 steps: beyond 32 the time loop is not unrolled, and every T runs the same pipeline."""
     rules = Neuron(None if kind == "IFNode" else 1 / 3, decay, 1.0, v_reset, detach, name, ALPHA[name])
     compare(kind, rules, (35, 3, 5), 7, start=True)
@@ -201,8 +208,8 @@ def test_many_neurons(poisoned: None) -> None:
 def test_integers_and_spikes_as_input() -> None:
     x = np.random.default_rng(1).integers(0, 2, (5, 3))
     want, _, _ = Neuron(0.5).forward(x.astype(np.float64))
-    for given in (x, x.astype(np.uint8), x.astype(bool), x.astype(np.float64), x.tolist(), Tensor(x)):
-        np.testing.assert_array_equal(nn.LIFNode(tau=2, v_threshold=1, v_reset=0, step_mode="m")(given).numpy(), want)
+    for data in (x, x.astype(np.uint8), x.astype(bool), x.astype(np.float64), x.tolist(), Tensor(x)):
+        np.testing.assert_array_equal(nn.LIFNode(tau=2, v_threshold=1, v_reset=0, step_mode="m")(data).numpy(), want)
 
 
 @pytest.mark.parametrize("decay", [False, True])

@@ -22,7 +22,8 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     st.booleans(), st.sampled_from([(), (1,), (5,), (3, 0), (2, 4), (3, 1, 5)]), st.integers(0, 2**31),
 )  # fmt: skip
 def test_lif_step_and_its_gradient(
-    poisoned: None, v_reset: float | None, tau: float, threshold: float, decay: bool, detach: bool, shape: tuple[int, ...],
+    poisoned: None, v_reset: float | None, tau: float, threshold: float, decay: bool, detach: bool,
+    shape: tuple[int, ...],
     seed: int,
 ) -> None:  # fmt: skip
     rng = np.random.default_rng(seed)
@@ -32,9 +33,7 @@ def test_lif_step_and_its_gradient(
     if rules.margin(h) < 1e-5:
         return
     xt, vt = Tensor(x, requires_grad=True), Tensor(v, requires_grad=True)
-    s, new = F.lif_step(
-        xt, vt, tau=tau, v_threshold=threshold, v_reset=v_reset, decay_input=decay, detach_reset=detach
-    )
+    s, new = F.lif_step(xt, vt, tau=tau, v_threshold=threshold, v_reset=v_reset, decay_input=decay, detach_reset=detach)
     np.testing.assert_array_equal(s.numpy(), s_want[0])
     np.testing.assert_allclose(new.numpy(), v_want[0], 1e-5, 1e-6)
     ((s * gs).sum() + (new * gv).sum()).backward()

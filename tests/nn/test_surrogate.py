@@ -166,9 +166,7 @@ def test_own_surrogate(own: type, known: type, alpha: float | None, poisoned: No
             got = gradient_by_firing(make(surrogate_function=a, v_reset=None, step_mode=mode), x, g)
             want = gradient_by_firing(make(surrogate_function=b, v_reset=None, step_mode=mode), x, g)
             np.testing.assert_allclose(got, want, 1e-5, 1e-5)
-    got, want = (
-        gradient_by_firing(lambda t, s=s: F.lif_step(t, 0.0, surrogate_function=s)[0], x, g) for s in (a, b)
-    )
+    got, want = (gradient_by_firing(lambda t, s=s: F.lif_step(t, 0.0, surrogate_function=s)[0], x, g) for s in (a, b))
     np.testing.assert_allclose(got, want, 1e-5, 1e-5)
 
 
