@@ -83,8 +83,9 @@ class Monitor:
 
     def clear(self) -> None:
         """Drop what was recorded."""
-        for record in (*self.spikes.values(), *self.voltages.values(), *self._modes.values()):
-            record.clear()
+        for records in (self.spikes, self.voltages, self._modes):
+            for record in records.values():
+                record.clear()
 
     def remove(self) -> None:
         """Stop recording; what was recorded stays."""

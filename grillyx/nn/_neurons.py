@@ -278,7 +278,7 @@ class ParametricLIFNode(LIFNode):
         self.w = Parameter(-math.log(tau - 1.0))
 
     @property
-    def tau(self) -> float:
+    def tau(self) -> float:  # type: ignore[override]
         """The time constant now; reads the parameter from the device."""
         return 1.0 + math.exp(-float(self.w))
 
