@@ -95,8 +95,8 @@ class _Backward:
                         f"({node.name}). Call backward before optimizer.step() and before loading values."
                     )
             entries = node.pullback(*self.slots.pop(node))
-            for t, entry in zip(node.parents, entries, strict=True):
-                self.give(t, entry)
+            for parent, entry in zip(node.parents, entries, strict=True):
+                self.give(parent, entry)
             if not self.retain_graph:
                 node.pullback, node.parents, node.versions = None, (), []
 

@@ -130,6 +130,17 @@ class Tensor(NumPyFace):
         """Return the same values without their history."""
         return Tensor(self)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """Copy the values on the device; the copy has no history and no gradient."""
+        leaf = self._node is None
+        out = memo[id(self)] = _rebuild(type(self), device_array.duplicate(self.array), self.requires_grad and leaf)
+        out._bounds = self._bounds
+        return out
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the values, by way of the host."""
+        return _rebuild, (type(self), self.numpy(), self.requires_grad and self._node is None)
+
     def copy_(self, data: Any) -> Tensor:
         """Replace the values in place; the shape stays.
 
@@ -145,6 +156,12 @@ class Tensor(NumPyFace):
         self._bounds = None
         device_array.write(self.array, host.astype(self.dtype))
         return self
+
+
+def _rebuild(kind: type[Tensor], data: Any, requires_grad: bool) -> Tensor:
+    out = Tensor.__new__(Tensor if issubclass(kind, Later) else kind)
+    Tensor.__init__(out, data, requires_grad)
+    return out
 
 
 def to_numpy(data: Any) -> np.ndarray:

@@ -134,6 +134,15 @@ def from_numpy(data: Any) -> Array:
     return out
 
 
+def duplicate(source: Array) -> Array:
+    """Return a copy in memory of its own."""
+    source.storage.device.check_open()
+    out = empty(source.shape, source.dtype)
+    if source.size:
+        _copy_words(source.storage, out.storage, source.size, 0, 0)
+    return out
+
+
 def write(target: Array, data: np.ndarray) -> None:
     """Replace the values of an array in place."""
     target.storage.device.check_open()

@@ -245,6 +245,10 @@ class Module:
         self._hooks.append(hook)
         return Handle(self._hooks, hook)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickle takes along: not the last call, whose graph belongs to this one."""
+        return {k: v for k, v in vars(self).items() if k not in ("_call", "_last")}
+
     def extra_repr(self) -> str:
         """Return what stands between the parentheses in ``repr``."""
         return ""
