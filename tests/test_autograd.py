@@ -15,7 +15,7 @@ from tests.helpers import check, same
 
 
 def leaf(*values: float) -> Tensor:
-    return Tensor(np.array(values), requires_grad=True)
+    return Tensor(np.array(values, np.float64), requires_grad=True)
 
 
 def dispatches() -> int:
