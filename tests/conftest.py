@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -53,3 +54,12 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(Pool, "acquire", poison)
     yield
     current_device().synchronize()
+
+
+@pytest.fixture
+def no_garbage() -> Iterator[None]:
+    """Keep what other tests left behind from coming back to the pool while this one counts."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -115,6 +115,7 @@ def test_what_the_loss_is_to_numpy() -> None:
     assert f"{np.mean(rate):.3f}" == f"{rate.mean():.3f}"
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_what_a_step_costs() -> None:
     """At most 20 dispatches, one upload and one download; and nothing is made anew once the loop has settled."""
     device = current_device()

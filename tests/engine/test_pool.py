@@ -31,6 +31,7 @@ def test_released_buffers_are_used_again():
     assert len({o.storage.buffer.id for o in others}) == 3
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_a_loop_whose_variables_outlive_the_step_settles_within_three_steps():
     w = Tensor(np.ones((7, 5)), requires_grad=True)
     out = loss = None  # still held when the next ones are made
