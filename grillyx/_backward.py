@@ -84,15 +84,17 @@ class _Backward:
             node = heapq.heappop(self.heap)
             if node.pullback is None:
                 raise RuntimeError(
-                    f"backward: the graph of an earlier step ({node.name}) was already used up. Between sequences call "
-                    "functional.reset_net(model), or functional.detach_net(model) to keep the state; or pass "
-                    "retain_graph=True to the earlier backward."
+                    f"backward: the graph was already used up by an earlier backward (it got to {node.name}). Call one of "
+                    "loss.backward() and loss_fn.backward(), once, after each forward pass; or pass retain_graph=True to "
+                    "the first. If a neuron still holds the last sequence, call functional.reset_net(model) before the "
+                    "next, or functional.detach_net(model) to keep its state."
                 )
-            for t, version in node.versions:
-                if t.array.storage.version != version:
+            for storage, shape, version in node.versions:
+                if storage.version != version:
                     raise RuntimeError(
-                        f"backward: a parameter of shape {t.shape} was changed after the forward pass that used it "
-                        f"({node.name}). Call backward before optimizer.step() and before loading values."
+                        f"backward: a tensor of shape {shape} was changed in place after the forward pass that used it "
+                        f"({node.name}). Call backward before optimizer.step(), copy_ and loading values, or make a new "
+                        "tensor for each step."
                     )
             entries = node.pullback(*self.slots.pop(node))
             for parent, entry in zip(node.parents, entries, strict=True):

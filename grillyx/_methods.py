@@ -65,28 +65,28 @@ class Methods:
         return F.power(other, self)
 
     def __and__(self, other: Any) -> Tensor:
-        return F.logical_and(self, other)
+        return F.logical_and(booleans(self), booleans(other))
 
     def __rand__(self, other: Any) -> Tensor:
-        return F.logical_and(other, self)
+        return F.logical_and(booleans(other), booleans(self))
 
     def __or__(self, other: Any) -> Tensor:
-        return F.logical_or(self, other)
+        return F.logical_or(booleans(self), booleans(other))
 
     def __ror__(self, other: Any) -> Tensor:
-        return F.logical_or(other, self)
+        return F.logical_or(booleans(other), booleans(self))
 
     def __xor__(self, other: Any) -> Tensor:
-        return F.not_equal(self, other)
+        return F.not_equal(booleans(self), booleans(other))
 
     def __rxor__(self, other: Any) -> Tensor:
-        return F.not_equal(other, self)
+        return F.not_equal(booleans(other), booleans(self))
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return F.equal(self, other)
+        return NotImplemented if other is None else F.equal(self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return F.not_equal(self, other)
+        return NotImplemented if other is None else F.not_equal(self, other)
 
     def __lt__(self, other: Any) -> Tensor:
         return F.less(self, other)
@@ -110,7 +110,7 @@ class Methods:
         return F.abs(self)
 
     def __invert__(self) -> Tensor:
-        return F.logical_not(self)
+        return F.logical_not(booleans(self))
 
     def __matmul__(self, other: Any) -> Tensor:
         return F.matmul(self, other)
@@ -255,3 +255,11 @@ class Methods:
         return F.clip(self, min, max)
 
     clamp = clip
+
+
+def booleans(x: Any) -> Any:
+    """Return x if it holds booleans: integers would be combined bit by bit, which the device's kernels do not do."""
+    kind = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    if kind != np.bool_:
+        raise TypeError(f"Tensor: & | ^ ~ combine booleans, got {kind}. Compare first, as in (a > 0) & (b > 0).")
+    return x

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import grillyx.functional as F  # used at call time; functional imports this module through autograd
-from grillyx._methods import Methods
+from grillyx._methods import Methods, booleans
 
 if TYPE_CHECKING:
     from grillyx.autograd import Tensor
@@ -26,7 +28,7 @@ class NumPyFace(Methods):
         def array(self) -> Array: ...
 
         requires_grad: bool
-        _bounds: tuple[int, int] | None
+        _bounds: tuple[int, int, int] | None
 
     # --- what it is
     @property
@@ -114,24 +116,46 @@ class NumPyFace(Methods):
     __array_priority__ = 1000
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        ours = _UFUNCS.get(ufunc.__name__)
+        ours = _UFUNCS.get(ufunc.__name__) or _BITS.get(ufunc.__name__)
         if ours is None or method != "__call__" or options:
             raise TypeError(
                 f"np.{ufunc.__name__}: not available for a Tensor on the device"
                 f"{' with these options' if ours else ''}; use np.asarray(tensor) to compute on the host."
             )
-        return getattr(F, ours)(*inputs)
+        return getattr(F, ours)(*(map(booleans, inputs) if ufunc.__name__ in _BITS else inputs))
 
     def __array_function__(self, function: Any, types: Any, args: tuple, kwargs: dict) -> Any:
         ours = _FUNCTIONS.get(function.__name__)
         if ours is not None:
-            return getattr(F, ours)(*args, **kwargs)
-        if function.__name__ in _READERS:
+            call = getattr(F, ours)
+            args, kwargs = _renamed(function, args, kwargs)
+            try:
+                _signature(call).bind(*args, **kwargs)
+            except TypeError:
+                pass
+            else:
+                return call(*args, **kwargs)
+        elif function.__name__ in _READERS and not (function is np.copyto and isinstance(args[0], NumPyFace)):
             return function(*_read(args), **{key: _read(value) for key, value in kwargs.items()})
         raise TypeError(
-            f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}: not available for a Tensor on the device; use np.asarray(tensor) to compute on "
-            "the host."
+            f"{function.__module__.replace('numpy', 'np', 1)}.{function.__name__}: not available for a Tensor on the device"
+            f"{' with these options' if ours else ''}; use np.asarray(tensor) to compute on the host."
         )
+
+
+_signature = functools.cache(inspect.signature)
+
+
+def _renamed(function: Any, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
+    """Give each argument its name, since NumPy's order is another, and the name that it has here."""
+    try:
+        given = _signature(function).bind(*args, **kwargs).arguments
+    except ValueError:  # written in C, without a signature
+        return args, kwargs
+    first, *rest = given.items()
+    named = {_OUR_NAMES.get(key, key): value for key, value in rest if value is not None}
+    order = (named.pop("axes"),) if "axes" in named else ()
+    return (first[1], *order), named
 
 
 def _read(value: Any) -> Any:
@@ -150,7 +174,8 @@ _UFUNCS = {
         "tanh", "sign", "floor", "ceil", "expm1", "log1p", "reciprocal", "matmul", "logical_not", "logical_and",
         "logical_or",
     )
-} | {"true_divide": "divide", "negative": "neg", "absolute": "abs", "rint": "round", "invert": "logical_not"}  # fmt: skip
+} | {"true_divide": "divide", "negative": "neg", "absolute": "abs", "rint": "round"}  # fmt: skip
+_BITS = {"bitwise_and": "logical_and", "bitwise_or": "logical_or", "bitwise_xor": "not_equal", "invert": "logical_not"}
 _FUNCTIONS = {
     name: name
     for name in (
@@ -158,6 +183,7 @@ _FUNCTIONS = {
         "ones_like", "zeros_like", "full_like", "squeeze", "expand_dims", "swapaxes", "broadcast_to", "take", "round",
     )
 } | {"max": "amax", "amax": "amax", "min": "amin", "amin": "amin", "ravel": "flatten", "around": "round"}  # fmt: skip
+_OUR_NAMES = {"ddof": "correction", "a_min": "min", "a_max": "max", "axis1": "a", "axis2": "b", "x": "a", "y": "b"}
 # functions that only read: their result is for the host anyway
 _READERS = frozenset((
     "allclose", "array_equal", "array_equiv", "isclose", "save", "savez", "savez_compressed", "savetxt", "array2string",

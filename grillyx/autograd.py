@@ -6,7 +6,6 @@ The tape is a graph of `Node`: the tensors that went into an op, and its pullbac
 from __future__ import annotations
 
 import functools
-import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 
 from grillyx._numpy_face import NumPyFace
+from grillyx._tape import Link, Node
 from grillyx.engine import array as device_array
 from grillyx.engine.array import FLOAT, Array
 from grillyx.ops import shape as shape_ops
-
-_order = itertools.count()
 
 
 class _Mode(threading.local):
@@ -27,34 +25,6 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
-
-
-class Link:
-    """Stands on the tape for a tensor that an op made: where it came from, without its values.
-
-    So the memory of a result that no pullback needs is free as soon as the user lets go of it.
-    """
-
-    __slots__ = ("_index", "_node", "_tracked", "requires_grad")
-
-    def __init__(self, t: Tensor) -> None:
-        self._node, self._index, self._tracked, self.requires_grad = t._node, t._index, t._tracked, t.requires_grad
-
-
-class Node:
-    """One op on the tape."""
-
-    __slots__ = ("name", "order", "outputs", "parents", "pullback", "versions")
-
-    def __init__(self, name: str, parents: tuple[Tensor | Link, ...], pullback: Callable[..., Any], outputs: int) -> None:
-        self.name, self.parents, self.outputs = name, parents, outputs
-        self.pullback: Callable[..., Any] | None = pullback
-        self.order = next(_order)
-        # a parameter that an optimizer changes between forward and backward would give a wrong gradient
-        self.versions = [(t, t.array.storage.version) for t in parents if isinstance(t, Tensor) and t.requires_grad]
-
-    def __lt__(self, other: Node) -> bool:
-        return self.order > other.order
 
 
 class Tensor(NumPyFace):
@@ -79,15 +49,15 @@ class Tensor(NumPyFace):
 
     def __init__(self, data: Any, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
-            self._array: Array | Callable[[], Array] = data.array
-            self._bounds = data._bounds
+            self._array: Array | Callable[[], Array] = device_array.duplicate(data.array)
+            self._bounds = None
         elif isinstance(data, Array):
             self._array, self._bounds = data, None
         else:
             host = to_numpy(data)
             self._array = device_array.from_numpy(host)
             whole = host.dtype.kind in "iu" and host.size > 0
-            self._bounds = (int(host.min()), int(host.max())) if whole else None
+            self._bounds = (0, int(host.min()), int(host.max())) if whole else None
         if requires_grad and self.array.dtype != FLOAT:
             raise TypeError(f"Tensor: only float32 can require a gradient, got {self.array.dtype}.")
         self.requires_grad = requires_grad
@@ -127,19 +97,45 @@ class Tensor(NumPyFace):
         _walk.run_backward([(self, _walk.seed_gradient(self, gradient))], retain_graph=retain_graph)
 
     def detach(self) -> Tensor:
-        """Return the same values without their history."""
-        return Tensor(self)
+        """Return the same memory without its history: what `copy_` changes in one shows in the other."""
+        return Tensor(self.array)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Copy the values on the device; the copy has no history and no gradient."""
         leaf = self._node is None
         out = memo[id(self)] = _rebuild(type(self), device_array.duplicate(self.array), self.requires_grad and leaf)
-        out._bounds = self._bounds
         return out
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the values, by way of the host."""
         return _rebuild, (type(self), self.numpy(), self.requires_grad and self._node is None)
+
+    def _in_place(self, result: Tensor, sign: str) -> Tensor:
+        """Give a parameter the values of `result`, for ``p -= ...`` under `no_grad`; other tensors become the result."""
+        if not (self.requires_grad and self._node is None):
+            return result
+        if _mode.recording:
+            raise RuntimeError(
+                f"Tensor: a tensor that requires a gradient cannot be changed by {sign} while history is recorded. Do it "
+                "inside `with grillyx.no_grad():`, or write p = p ... for a new tensor."
+            )
+        if result.shape != self.shape:
+            raise ValueError(f"Tensor: {sign} would change the shape from {self.shape} to {result.shape}.")
+        _walk.settle()
+        device_array.overwrite(self.array, result.array)
+        return self
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self._in_place(self + other, "+=")
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self._in_place(self - other, "-=")
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self._in_place(self * other, "*=")
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self._in_place(self / other, "/=")
 
     def copy_(self, data: Any) -> Tensor:
         """Replace the values in place; the shape stays.
@@ -150,8 +146,11 @@ class Tensor(NumPyFace):
         host = to_numpy(data)
         if host.shape != self.shape:
             raise ValueError(f"Tensor.copy_: wrong shape, got {host.shape}; expected {self.shape}.")
-        if self.dtype.kind == "f" and host.dtype.kind not in "fiub":
-            raise TypeError(f"Tensor.copy_: wrong dtype, got {host.dtype}; expected numbers.")
+        if host.dtype.kind not in ("fiub" if self.dtype.kind in "fb" else "iub"):
+            raise TypeError(f"Tensor.copy_: wrong dtype, got {host.dtype}; expected values that {self.dtype} can hold.")
+        if self.dtype.kind in "iu":
+            limits = np.iinfo(self.dtype)
+            device_array.check_integers(host, limits.min, limits.max)
         _walk.settle()
         self._bounds = None
         device_array.write(self.array, host.astype(self.dtype))

@@ -115,7 +115,7 @@ def test_a_second_backward_needs_retain_graph() -> None:
     y.backward()
     assert first is not None
     same(x.grad, 2 * np.asarray(first, np.float64))
-    with pytest.raises(RuntimeError, match=r"already used up.*reset_net.*detach_net.*retain_graph=True"):
+    with pytest.raises(RuntimeError, match=r"already used up.*retain_graph=True.*reset_net.*detach_net"):
         y.backward()
 
 
@@ -123,7 +123,7 @@ def test_a_parameter_changed_in_between_raises() -> None:
     w, x = leaf(2.0), Tensor([3.0])
     loss = w * x
     w.copy_([5.0])
-    with pytest.raises(RuntimeError, match=r"a parameter of shape \(1,\) was changed after the forward pass"):
+    with pytest.raises(RuntimeError, match=r"a tensor of shape \(1,\) was changed in place after the forward pass"):
         loss.backward()
     assert w.grad is None
     (w * x).backward()  # a new forward pass is right again

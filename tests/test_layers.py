@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "grillyx"
 ORDER = ["engine", "ops", "autograd", "functional", "random", "optim", "nn", "io"]
 # the tensor's own layer is a few files; the NumPy face calls functional, but only when a method runs
-SAME = {"_backward": "autograd", "_numpy_face": "autograd", "_methods": "autograd"}
+SAME = {"_backward": "autograd", "_numpy_face": "autograd", "_methods": "autograd", "_tape": "autograd"}
 ALLOWED = {("_methods.py", "functional"), ("_numpy_face.py", "functional"), ("kompute.py", "_vendor")}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "_vendor" not in p.parts)
 

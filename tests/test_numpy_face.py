@@ -40,6 +40,34 @@ def test_powers_products_signs_and_logic():
     np.testing.assert_array_equal((low | high).numpy(), (A > 0) | (A < 3))
     np.testing.assert_array_equal((low ^ high).numpy(), (A > 0) ^ (A < 3))
     np.testing.assert_array_equal((~low).numpy(), A <= 0)
+    for op in (operator.and_, operator.or_, operator.xor):
+        for mask in (A < 3, (A[0] < 3).tolist(), True, np.False_):
+            np.testing.assert_array_equal(op(low, mask).numpy(), op(A > 0, np.asarray(mask)))
+            np.testing.assert_array_equal(op(mask, low).numpy(), op(np.asarray(mask), A > 0))
+
+
+@pytest.mark.parametrize("op", [operator.and_, operator.or_, operator.xor, np.bitwise_and])
+@pytest.mark.parametrize("other", [1, np.array([1, 2]), np.array([1.0, 2.0])], ids=str)
+def test_bits_are_refused(op, other):
+    """NumPy's operators work on bits here, which would silently be something else."""
+    with pytest.raises(TypeError, match=r"Tensor: & \| \^ ~ combine booleans, got (int|float)"):
+        op(Tensor([2, 3]), other)
+    for same in (other, Tensor(other)):
+        with pytest.raises(TypeError, match="combine booleans"):
+            op(same, Tensor([True, False]))
+    with pytest.raises(TypeError, match="combine booleans"):
+        _ = ~Tensor([2, 3])
+
+
+@pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.__name__)
+def test_integers_stay_exact(op):
+    big = np.array([[2**24 + 1, -7, 3], [2**30, 0, -(2**24) - 1]])
+    for other in (3, -2, np.array([5, -3, 2**24 + 1])):
+        for got, want in ((op(Tensor(big), other), op(big, other)), (op(other, Tensor(big + 9)), op(other, big + 9))):
+            if op is operator.mul:
+                want = want.astype(np.int32)
+            assert got.dtype.kind == want.dtype.kind
+            np.testing.assert_allclose(got.numpy(), want, rtol=2e-7 if op is operator.truediv else 0)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +79,10 @@ def test_powers_products_signs_and_logic():
         lambda x: np.add(x, B), lambda x: np.multiply(B, x), lambda x: np.maximum(x, 0.7), lambda x: np.clip(x, -1, 1),
         lambda x: np.reshape(x, (3, 2)), lambda x: np.concatenate([x, x], axis=1), lambda x: np.stack([x, B]),
         lambda x: np.where(x > 0, x, B), lambda x: np.full_like(x, 7.0), lambda x: np.expand_dims(x, 1),
+        lambda x: np.var(x, axis=1, ddof=1), lambda x: np.std(x, 0, ddof=1, keepdims=True), lambda x: np.sum(x, 0, None, None, True),
+        lambda x: np.transpose(x, axes=(1, 0)), lambda x: np.swapaxes(x, axis1=0, axis2=1), lambda x: np.clip(x, None, 1),
+        lambda x: np.clip(x, a_min=-1, a_max=2), lambda x: np.max(x, axis=-1, keepdims=True), lambda x: np.argmin(x, 1),
+        lambda x: np.ones_like(x, dtype=np.float32), lambda x: np.stack((x, x), -1), lambda x: np.amin(x, (0, 1)),
         lambda x: np.swapaxes(x, 0, 1), lambda x: np.broadcast_to(x, (4, 2, 3)), lambda x: np.take(x, [1, 0], axis=1),
     ],
 )  # fmt: skip
@@ -79,9 +111,28 @@ def test_what_is_not_there_says_so(call, name):
         call(*arguments)
 
 
-def test_out_is_refused():
-    with pytest.raises(TypeError, match=r"np\.exp: not available .* with these options"):
-        np.exp(Tensor(A), out=np.empty_like(A))
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.exp(x, out=np.empty_like(A)), lambda x: np.add.reduce(x), lambda x: np.add(x, x, dtype=np.float64),
+        lambda x: np.sum(x, dtype=np.float64), lambda x: np.sum(x, 0, np.float64), lambda x: np.max(x, initial=3.0),
+        lambda x: np.mean(x, where=A > 0), lambda x: np.round(x, 2), lambda x: np.reshape(x, 6, order="F"),
+        lambda x: np.concatenate([x, x], out=np.empty((4, 3), np.float32)), lambda x: np.where(x), lambda x: np.ones_like(x, shape=3),
+    ],
+)  # fmt: skip
+def test_options_that_are_not_there_are_refused(call):
+    with pytest.raises(TypeError, match=r"np\.\w+: not available for a Tensor on the device with these options; use np\.asarray"):
+        call(Tensor(A))
+
+
+def test_nothing_is_written_to_a_copy():
+    t, a = Tensor(A), np.zeros_like(A)
+    with pytest.raises(TypeError, match=r"np\.copyto: not available"):
+        np.copyto(t, B)
+    np.copyto(a, t)
+    np.testing.assert_array_equal(a, A)
+    with pytest.raises(TypeError, match=r"np\.add: not available"):
+        a += t
 
 
 def test_one_element_becomes_a_number():

@@ -94,7 +94,8 @@ def empty(shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
     return Array(Storage(device, buffer), shape, dtype)
 
 
-def _check_integers(data: np.ndarray, low: int, high: int) -> None:
+def check_integers(data: np.ndarray, low: int, high: int) -> None:
+    """Raise `OverflowError` if a value is out of range."""
     if data.size and (data.min() < low or data.max() > high):
         raise OverflowError(
             f"Tensor: integers do not fit in 32 bits, got values from {data.min()} to {data.max()}; expected "
@@ -115,10 +116,10 @@ def words_of(data: np.ndarray) -> tuple[np.ndarray, np.dtype]:
     if kind == "b":
         return np.ascontiguousarray(data, FLOAT).view(UINT), BOOL
     if kind == "u" and data.dtype.itemsize >= 4:
-        _check_integers(data, 0, 2**32 - 1)
+        check_integers(data, 0, 2**32 - 1)
         return np.ascontiguousarray(data, UINT), UINT
     if kind in "iu":
-        _check_integers(data, -(2**31), 2**31 - 1)
+        check_integers(data, -(2**31), 2**31 - 1)
         return np.ascontiguousarray(data, INT).view(UINT), INT
     raise TypeError(
         f"Tensor: cannot hold this dtype, got {data.dtype}; expected real numbers, integers or booleans."
@@ -141,6 +142,14 @@ def duplicate(source: Array) -> Array:
     if source.size:
         _copy_words(source.storage, out.storage, source.size, 0, 0)
     return out
+
+
+def overwrite(target: Array, source: Array) -> None:
+    """Replace the values of an array in place by those of another of the same size."""
+    target.storage.device.check_open()
+    if target.size:
+        _copy_words(source.storage, target.storage, target.size, 0, 0)
+    target.storage.version += 1
 
 
 def write(target: Array, data: np.ndarray) -> None:

@@ -57,6 +57,12 @@ def broadcast(name: str, *shapes: Sequence[int]) -> tuple[int, ...]:
         raise ValueError(f"{name}: the shapes do not fit together, got {' and '.join(map(str, shapes))}.") from None
 
 
+def bounds_of(t: Tensor) -> tuple[int, int] | None:
+    """Return the smallest and the largest value, if they are known and the values are still the same."""
+    known = t._bounds
+    return known[1:] if known is not None and known[0] == t.array.storage.version else None
+
+
 def integers(data: Any, low: int, high: int, name: str, what: str) -> Tensor:
     """Return an int32 tensor whose values lie in [low, high); labels and indices.
 
@@ -67,10 +73,12 @@ def integers(data: Any, low: int, high: int, name: str, what: str) -> Tensor:
         raise TypeError(f"{name}: {what} must be integers, got {t.dtype}. Use .astype(np.int32).")
     if t.size == 0:
         return t
-    if t._bounds is None:
+    known = bounds_of(t)
+    if known is None:
         values = t.numpy()
-        t._bounds = (int(values.min()), int(values.max()))
-    smallest, largest = t._bounds
+        known = (int(values.min()), int(values.max()))
+        t._bounds = (t.array.storage.version, *known)
+    smallest, largest = known
     if smallest < low or largest >= high:
         raise ValueError(
             f"{name}: {what} out of range, got values from {smallest} to {largest}; expected {low} to {high - 1}."

@@ -68,7 +68,7 @@ def latency_encode(x: Any, T: int, enc_function: str = "linear") -> Tensor:
 
 def _ranged(at: Tensor, steps: int) -> Tensor:
     index = at.astype(np.int32)
-    index._bounds = (0, steps - 1)  # clipped above: no need to read it back
+    index._bounds = (index.array.storage.version, 0, steps - 1)  # clipped above: no need to read it back
     return index
 
 

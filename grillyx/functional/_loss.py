@@ -73,7 +73,8 @@ def cross_entropy(
         )
     if target.dtype.kind not in "iu":
         raise TypeError(f"cross_entropy: labels must be integers, got {target.dtype}. Use labels.astype(np.int64).")
-    plain = target._bounds is not None and not target._bounds[0] <= ignore_index <= target._bounds[1]
+    known = _check.bounds_of(target)
+    plain = known is not None and not known[0] <= ignore_index <= known[1]
     if plain or target.size == 0:
         labels = _check.integers(target, 0, classes, "cross_entropy", "labels")
     else:

@@ -146,7 +146,8 @@ def one_hot(index: Any, num_classes: int = -1) -> Tensor:
     """Return 1 at each index along a new last axis, else 0, as float32; -1 classes: one more than the largest index."""
     if num_classes < 0:
         t = _check.integers(index, 0, 2**31, "one_hot", "indices")
-        num_classes = t._bounds[1] + 1 if t._bounds else 0
+        known = _check.bounds_of(t)
+        num_classes = known[1] + 1 if known else 0
     return _one_hot(_check.integers(index, 0, num_classes, "one_hot", "indices"), classes=int(num_classes))
 
 

@@ -24,7 +24,8 @@ def enter(x: Any) -> Any:
     if isinstance(x, Tensor):
         if x.requires_grad or x._tracked or not autograd.is_grad_enabled():
             return x
-        fresh = Tensor(x)
+        fresh = Tensor(x.array)
+        fresh._bounds = x._bounds
     elif isinstance(x, np.ndarray) or hasattr(x, "__dlpack__") or (hasattr(x, "__array__") and not np.isscalar(x)):
         fresh = Tensor(x)
     else:
@@ -37,7 +38,7 @@ def weakly(x: Any) -> Any:
     """Return weak references to the tensors in x."""
     if isinstance(x, Tensor):
         return weakref.ref(x)
-    return tuple(map(weakly, x)) if isinstance(x, tuple) else None
+    return tuple(map(weakly, x)) if isinstance(x, tuple) else x if isinstance(x, (list, dict)) else None
 
 
 def strongly(x: Any) -> Any:

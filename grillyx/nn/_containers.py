@@ -174,11 +174,19 @@ class MultiStepContainer(Sequential):
         if x.ndim < 2 or x.shape[0] == 0:
             raise ValueError(f"MultiStepContainer: expected an input (T, N, ...) with T >= 1, got shape {x.shape}.")
         # the steps may as well be samples: one call for all
-        if x.ndim > 2 and all(m.per_sample for m in self._modules):
+        if x.ndim > 2 and all(map(_is_per_sample, self._modules)):
             y = super().forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
             return y.reshape(*x.shape[:2], *y.shape[1:])
         with _single_step(self), _in_sequence(self, 1):
             return F.stack([super(MultiStepContainer, self).forward(step) for step in x])
+
+
+def _is_per_sample(module: Module) -> bool:
+    """Tell whether a module treats each sample by itself; a subclass with a forward of its own must say so itself."""
+    order = type(module).__mro__
+    computes = next(k for k, c in enumerate(order) if "forward" in vars(c))
+    says = next(k for k, c in enumerate(order) if "per_sample" in vars(c))
+    return module.per_sample and (says <= computes or order[computes].__module__.startswith("grillyx.nn."))
 
 
 @contextmanager

@@ -40,7 +40,7 @@ class _Loss(Module):
             self._last = None
             return found[0] if isinstance(found, tuple) else found
         with autograd.enable_grad():
-            x = Tensor(as_tensor(inputs[0]), requires_grad=True)
+            x = Tensor(as_tensor(inputs[0]).array, requires_grad=True)
             loss = self.forward(x, *inputs[1:])
             return autograd.run_backward([(loss, autograd.seed_gradient(loss, grad))], [x])[0]
 

@@ -70,6 +70,11 @@ class Module:
             )
         inputs, out = (strongly(x) for x in self._call)
         outputs, grads = (out, grad) if isinstance(out, tuple) else ((out,), (grad,))
+        if any(o is not None and not isinstance(o, Tensor) for o in outputs):
+            raise TypeError(
+                f"{name}.backward: the last call returned {type(out).__name__}; expected a tensor or a tuple of tensors. "
+                "Use loss.backward() for other outputs."
+            )
         if any(o is None for o in outputs):
             raise RuntimeError(
                 f"{name}.backward: the output of the last call is gone; keep a reference to the model's output."
@@ -98,6 +103,14 @@ class Module:
             f"{type(self).__name__}.backward: the gradient has the wrong shape, got {g.shape}; expected {output.shape}"
             + (f", or {output.shape[1:]} for the mean over time." if output.ndim > 1 else ".")
         )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{type(self).__name__}.{name}: a parameter cannot be replaced by {type(value).__name__}; use "
+                f"{name}.copy_(values) to change its values, or nn.Parameter(values) for a new one."
+            )
+        super().__setattr__(name, value)
 
     # --- walking
     def _parts(self) -> Iterator[tuple[str, Any]]:

@@ -90,15 +90,16 @@ def _flat(x: Array) -> Array:
 def linear(x: Array, weight: Array, bias: Array | None) -> Result:
     """``x @ weight.T + bias``: x (*, in), weight (out, in), bias (out,), value (*, out)."""
     rows = _flat(cast(x, FLOAT))
-    shape = (*x.shape[:-1], weight.shape[0])
+    before, shape = x.shape, (*x.shape[:-1], weight.shape[0])
     y = product(rows, weight, NT, bias).reshape(shape)
+    biased = bias is not None
 
     def pullback(g: Array) -> Any:
         flat = _flat(g)
         return (
-            lambda: product(flat, weight, NN).reshape(x.shape),
+            lambda: product(flat, weight, NN).reshape(before),
             lambda: product(flat, rows, TN),
-            (lambda: reduced(flat, [0], "sum")) if bias is not None else None,
+            (lambda: reduced(flat, [0], "sum")) if biased else None,
         )
 
     return y, pullback

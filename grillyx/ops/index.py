@@ -18,8 +18,10 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
     if y.size:
         kernel("gather")(grid(y.size), 12 * y.size, x=x, index=index, y=y, n=y.size, **sizes)
 
+    before = x.shape  # the pullback does not keep x
+
     def pullback(g: Array) -> Any:
-        gx = empty(x.shape)
+        gx = empty(before)
         if gx.size:
             for first in range(0, max(picks, 1), LONGEST_LOOP):
                 last = min(first + LONGEST_LOOP, picks)

@@ -37,8 +37,10 @@ def max_pool2d(x: Array, *, out: Pair, window: Pair, stride: Pair, padding: Pair
     if y.size:
         kernel("max_pool2d")(grid(y.size), reach * y.size, x=x, y=y, index=index, n=y.size, **sizes)
 
+    before = x.shape  # the pullback does not keep x
+
     def pullback(g: Array) -> Any:
-        gx = empty(x.shape)
+        gx = empty(before)
         if gx.size:
             kernel("max_pool2d_backward")(grid(gx.size), reach * gx.size, gy=g, index=index, gx=gx, n=gx.size, **sizes)
         return (gx,)
@@ -57,8 +59,10 @@ def avg_pool2d(
     if y.size:
         kernel("avg_pool2d")(grid(y.size), reach * y.size, x=x, y=y, n=y.size, **sizes)
 
+    before = x.shape  # the pullback does not keep x
+
     def pullback(g: Array) -> Any:
-        gx = empty(x.shape)
+        gx = empty(before)
         if gx.size:
             kernel("avg_pool2d_backward")(grid(gx.size), reach * gx.size, gy=g, gx=gx, n=gx.size, **sizes)
         return (gx,)

@@ -136,7 +136,8 @@ class Optimizer:
                 f"{self.name}: cannot change the result of an op, got one of shape {p.shape}; expected a tensor that "
                 "was made with requires_grad=True. Use .detach() and set requires_grad."
             )
-        if not p.requires_grad or p.dtype != FLOAT:
+        # a parameter of a module may be frozen, and thawed later; a plain tensor was probably not meant
+        if p.dtype != FLOAT or (not p.requires_grad and type(p) is Tensor):
             raise ValueError(
                 f"{self.name}: a tensor requires no gradient, got shape {p.shape}, {p.dtype}; expected float32 with "
                 "requires_grad=True. Leave it out: [p for p in model.parameters() if p.requires_grad]."
@@ -172,7 +173,7 @@ class Optimizer:
                 loss = closure()
         work = []
         for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
+            params = [p for p in group["params"] if p.grad is not None and p.requires_grad]  # frozen ones stay
             work.append((group, params, [self._gradient(p) for p in params]))
         settle()  # gradients that were put off may depend on the values as they are now
         for group, params, grads in work:

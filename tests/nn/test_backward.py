@@ -284,7 +284,7 @@ def test_weights_changed_between_forward_and_backward() -> None:
     model = nn.Linear(3, 2)
     model(np.ones((1, 3)))
     model.weight.copy_(np.zeros((2, 3)))
-    with pytest.raises(RuntimeError, match=r"was changed after the forward pass.*before optimizer.step\(\)"):
+    with pytest.raises(RuntimeError, match=r"was changed in place after the forward pass.*before optimizer.step\(\)"):
         model.backward(np.ones((1, 2)))
 
 

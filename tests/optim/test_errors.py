@@ -26,7 +26,7 @@ def twice() -> list[Tensor]:
 
 def shared() -> list[Tensor]:
     p = leaf(3)
-    q = Tensor(p)
+    q = p.detach()
     q.requires_grad = True
     return [p, q]
 

@@ -253,7 +253,7 @@ def test_a_step_between_forward_and_backward_is_found() -> None:
     loss = (w * w).sum()
     w.grad = Tensor([1.0])
     optimizer.step()
-    with pytest.raises(RuntimeError, match="changed after the forward pass"):
+    with pytest.raises(RuntimeError, match="changed in place after the forward pass"):
         loss.backward()
 
 
