@@ -131,9 +131,7 @@ def positive(text: str) -> int:
 
 
 def arguments(description: str, **defaults: object) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--epochs", type=positive, help="how often to see the training images")
     parser.add_argument("--steps", type=positive, help="time steps for an image")
     parser.add_argument("--encoding", choices=["direct", "poisson"], help="currents, or spikes at random")

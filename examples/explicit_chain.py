@@ -15,9 +15,7 @@ from grillyx import datasets, nn, optim
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Train on digits as Poisson spikes, with explicit backward calls."
-    )
+    parser = argparse.ArgumentParser(description="Train on digits as Poisson spikes, with explicit backward calls.")
     parser.add_argument("--epochs", type=int, default=10, help="how often to see the training images (10)")
     parser.add_argument("--steps", type=int, default=16, help="time steps for an image (16)")
     args = parser.parse_args()
@@ -48,9 +46,7 @@ def main() -> None:
             snn.zero_grad()
             snn.backward(grad)
             optimizer.step()
-        tqdm.write(
-            f"epoch {epoch + 1:2d}: loss {loss:.4f}, {100 * float(rate.mean()):.1f} spikes in 100 steps"
-        )
+        tqdm.write(f"epoch {epoch + 1:2d}: loss {loss:.4f}, {100 * float(rate.mean()):.1f} spikes in 100 steps")
 
     F.reset_net(snn)
     with grillyx.no_grad():

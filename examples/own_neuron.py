@@ -44,9 +44,7 @@ class TiredNode(nn.BaseNode):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Train neurons that get tired, with a triangular surrogate gradient."
-    )
+    parser = argparse.ArgumentParser(description="Train neurons that get tired, with a triangular surrogate gradient.")
     parser.add_argument("--epochs", type=int, default=5, help="how often to see the training images (5)")
     parser.add_argument("--out", type=Path, default=Path("runs/own_neuron"), help="folder for the picture")
     args = parser.parse_args()

@@ -52,7 +52,9 @@ def info() -> int:
         print(f"    largest tensor {_size(min(d.max_buffer, devices.MAX_BYTES))}, subgroup {d.subgroup_size}"
               f"{' with shuffle' if d.subgroup_shuffle else ''}, workgroup {d.max_invocations}, shared memory "
               f"{_size(d.shared_memory)}")  # fmt: skip
-        print(f"    at most {d.max_allocations:,} allocations, {d.max_bindings:,} buffers a kernel, {d.max_push} bytes of push constants")
+        print(
+            f"    at most {d.max_allocations:,} allocations, {d.max_bindings:,} buffers a kernel, {d.max_push} bytes of push constants"
+        )
     current = grillyx.current_device()
     print(f"\nused: device {current.info.index}, {current.memory} memory, sync {current.sync}")
     print(f"  matrix product: {gemm.body(current)} body")

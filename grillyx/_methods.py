@@ -119,7 +119,9 @@ class Methods:
         return F.matmul(other, self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("Tensor: elements cannot be assigned; use grillyx.functional.where, or copy_ for a whole tensor.")
+        raise TypeError(
+            "Tensor: elements cannot be assigned; use grillyx.functional.where, or copy_ for a whole tensor."
+        )
 
     def __getitem__(self, key: Any) -> Tensor:
         return F.getitem(self, key)

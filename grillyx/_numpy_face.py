@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from grillyx.engine.array import Array
 
 
-
 class NumPyFace(Methods):
     """Properties of `Tensor`, reading it, and NumPy's functions."""
 

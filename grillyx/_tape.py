@@ -31,7 +31,9 @@ class Node:
 
     __slots__ = ("name", "order", "outputs", "parents", "pullback", "versions")
 
-    def __init__(self, name: str, parents: tuple[Tensor | Link, ...], pullback: Callable[..., Any], outputs: int) -> None:
+    def __init__(
+        self, name: str, parents: tuple[Tensor | Link, ...], pullback: Callable[..., Any], outputs: int
+    ) -> None:
         self.name, self.parents, self.outputs = name, parents, outputs
         self.pullback: Callable[..., Any] | None = pullback
         self.order = next(_order)

@@ -30,9 +30,7 @@ def _need(module: str, package: str, name: str) -> Any:
 
 def _split(x: np.ndarray, y: np.ndarray, test_size: float, seed: int, name: str) -> Split:
     if not 0.0 < test_size < 1.0:
-        raise ValueError(
-            f"datasets.{name}: test_size out of range, got {test_size}; expected between 0 and 1."
-        )
+        raise ValueError(f"datasets.{name}: test_size out of range, got {test_size}; expected between 0 and 1.")
     split = _need("sklearn.model_selection", "scikit-learn", name).train_test_split
     x = (x / x.max()).astype(np.float32)
     parts = split(x, y.astype(np.int64), test_size=test_size, stratify=y, random_state=seed)
@@ -68,9 +66,7 @@ def mnist(test_size: float = 0.2, seed: int = 0) -> Split:
     return _split(x, y, test_size, seed, "mnist")
 
 
-def batches(
-    *arrays: Any, size: int, rng: np.random.Generator | None = None
-) -> Iterator[tuple[np.ndarray, ...]]:
+def batches(*arrays: Any, size: int, rng: np.random.Generator | None = None) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield pieces of arrays that belong together, row by row; the last piece may be smaller.
 
     Examples:
@@ -88,9 +84,7 @@ def batches(
     data = [np.asarray(a) for a in arrays]
     lengths = {len(a) for a in data}
     if len(lengths) != 1:
-        raise ValueError(
-            f"batches: the arrays differ in length, got {[len(a) for a in data]}; expected equal ones."
-        )
+        raise ValueError(f"batches: the arrays differ in length, got {[len(a) for a in data]}; expected equal ones.")
     if size < 1:
         raise ValueError(f"batches: size must be positive, got {size}.")
     (count,) = lengths

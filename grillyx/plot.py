@@ -38,9 +38,7 @@ class Sample:
     prediction: int | None = None
 
 
-def raster(
-    spikes: Any, ax: Any = None, *, highlight: int | None = None, color: str = BLUE, title: str = ""
-) -> Any:
+def raster(spikes: Any, ax: Any = None, *, highlight: int | None = None, color: str = BLUE, title: str = "") -> Any:
     """Draw which neuron fired when.
 
     Args:
@@ -64,9 +62,7 @@ def raster(
         at, who = np.nonzero(data)
         chosen = who == highlight
         width = _mark_width(ax, steps)
-        half = max(
-            0.42, 0.6 * neurons / ax.get_window_extent().height
-        )  # at least a pixel high, or marks grow pale
+        half = max(0.42, 0.6 * neurons / ax.get_window_extent().height)  # at least a pixel high, or marks grow pale
         for rows, tint in ((~chosen, color), (chosen, ORANGE)):
             ax.vlines(at[rows], who[rows] - half, who[rows] + half, color=tint, linewidth=width)
     else:
@@ -101,9 +97,7 @@ def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: Any =
     data = _series(v_seq, "voltages")
     marks = None if spikes is None else _series(spikes, "voltages")
     if marks is not None and marks.shape != data.shape:
-        raise ValueError(
-            f"voltages: the spikes have another shape, got {marks.shape}; expected {data.shape}."
-        )
+        raise ValueError(f"voltages: the spikes have another shape, got {marks.shape}; expected {data.shape}.")
     ax = _axes(ax, "voltages")
     top = float(data.max(initial=0.0))
     if threshold is not None:
@@ -121,9 +115,7 @@ def voltages(v_seq: Any, ax: Any = None, *, spikes: Any = None, threshold: Any =
     return ax
 
 
-def curves(
-    history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "", title: str = ""
-) -> Any:
+def curves(history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: str = "", title: str = "") -> Any:
     """Draw curves over epochs.
 
     Args:
@@ -179,15 +171,11 @@ def overview(
 
     with matplotlib.rc_context(_STYLE):
         names = list(samples[0].trains)
-        figure = Figure(
-            figsize=(1.25 * len(samples) + 4.6, 1.5 + 1.45 * len(names)), dpi=120, layout="constrained"
-        )
+        figure = Figure(figsize=(1.25 * len(samples) + 4.6, 1.5 + 1.45 * len(names)), dpi=120, layout="constrained")
         columns: Any = figure.subfigures(1, 2, width_ratios=(1.25 * len(samples) + 0.7, 3.9))
         left, right = columns
         figure.suptitle(title, x=0.012, ha="left", fontsize=12, fontweight="bold")
-        grid = left.subplots(
-            1 + len(names), len(samples), squeeze=False, height_ratios=[0.8] + [1.3] * len(names)
-        )
+        grid = left.subplots(1 + len(names), len(samples), squeeze=False, height_ratios=[0.8] + [1.3] * len(names))
         for column, sample in enumerate(samples):
             _draw_sample(grid[:, column], sample, first=column == 0)
         left.align_ylabels(grid[1:, 0])
@@ -204,9 +192,7 @@ def _draw_sample(axes: Any, sample: Sample, first: bool) -> None:
     right = sample.prediction == sample.label
     if sample.prediction is not None:
         text = f"{sample.prediction}" if right else f"{sample.prediction}, not {sample.label}"
-        picture.set_title(
-            text, color="#333a45" if right else "#c1121f", fontsize=11, fontweight="bold", pad=3
-        )
+        picture.set_title(text, color="#333a45" if right else "#c1121f", fontsize=11, fontweight="bold", pad=3)
     for row, (name, train) in enumerate(sample.trains.items(), start=1):
         last = row == len(sample.trains)
         ax = raster(train, axes[row], highlight=sample.prediction if last else None)

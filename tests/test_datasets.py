@@ -10,9 +10,7 @@ import pytest
 from grillyx import datasets
 
 
-@pytest.mark.parametrize(
-    ("load", "count", "pixels"), [(datasets.digits, 1797, 64), (datasets.mnist, 5000, 784)]
-)
+@pytest.mark.parametrize(("load", "count", "pixels"), [(datasets.digits, 1797, 64), (datasets.mnist, 5000, 784)])
 def test_shapes_and_ranges(load, count: int, pixels: int) -> None:
     data = load(test_size=0.2)
     assert data.x_train.shape[1] == data.x_test.shape[1] == pixels

@@ -103,17 +103,13 @@ def test_snippets(page: Path, shaders: Path, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_pages_are_read_whole(page: Path) -> None:
     text = page.read_text()
-    assert len(list(blocks(page))) == text.count("```") / 2, (
-        "a fence without a language, or one that is not closed"
-    )
+    assert len(list(blocks(page))) == text.count("```") / 2, "a fence without a language, or one that is not closed"
     # a link to a file of this repository; those to pages and headings are checked by `./dev docs`
     prose = re.sub(r"`[^`\n]+`", "", FENCE.sub("", text))
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", prose):
         assert (page.parent / target).exists(), f"{name_of(page)} links to {target}"
     for command in re.findall(r"\./dev (\w+)", text):
-        assert re.search(rf"^    {command}\b", (ROOT / "dev").read_text(), re.M), (
-            f"{name_of(page)}: ./dev {command}"
-        )
+        assert re.search(rf"^    {command}\b", (ROOT / "dev").read_text(), re.M), f"{name_of(page)}: ./dev {command}"
 
 
 def examples_in_docstrings() -> Iterator[Any]:
@@ -155,6 +151,4 @@ def test_everything_public_is_in_the_reference(module: Any) -> None:
             section = re.search(rf"^::: {re.escape(home)}\n(    .*\n)*", reference, re.M)
             assert section, f"{home}, where {name} is, has no section in docs/api"
             chosen = re.search(r"members: \[(.*)\]", section[0])
-            assert chosen is None or name in chosen[1].split(", "), (
-                f"{name} is not among the members of {home}"
-            )
+            assert chosen is None or name in chosen[1].split(", "), f"{name} is not among the members of {home}"

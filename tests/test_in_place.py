@@ -84,7 +84,9 @@ def test_a_sum_that_is_gathered_in_a_loop_keeps_its_history():
 def test_a_parameter_is_not_replaced_by_something_else():
     layer = nn.Linear(2, 2)
     for wrong in (np.ones((2, 2)), Tensor(np.ones((2, 2)))):
-        with pytest.raises(TypeError, match=r"Linear\.weight: a parameter cannot be replaced by \w+; use weight\.copy_"):
+        with pytest.raises(
+            TypeError, match=r"Linear\.weight: a parameter cannot be replaced by \w+; use weight\.copy_"
+        ):
             layer.weight = wrong
     layer.bias = None
     layer.weight = nn.Parameter(np.zeros((2, 2)))
@@ -109,7 +111,9 @@ def test_the_range_of_labels_is_checked_again_after_a_change():
             F.cross_entropy(np.ones((2, 3)), labels)
 
 
-@pytest.mark.parametrize(("values", "error"), [([1.7, 2.0], TypeError), ([2**40, 1], OverflowError), ([-1, 1], OverflowError)])
+@pytest.mark.parametrize(
+    ("values", "error"), [([1.7, 2.0], TypeError), ([2**40, 1], OverflowError), ([-1, 1], OverflowError)]
+)
 def test_integers_are_not_bent(values, error):
     t = Tensor(np.array([1, 2], np.uint32))
     with pytest.raises(error):

@@ -50,7 +50,9 @@ def test_imports_go_upwards(path):
 
 
 def test_one_module_imports_kp():
-    assert [p.name for p in FILES if any(n.split(".")[-1] == "kp" or n == "grillyx._vendor" for n, _ in imports(p))] == ["kompute.py"]
+    assert [
+        p.name for p in FILES if any(n.split(".")[-1] == "kp" or n == "grillyx._vendor" for n, _ in imports(p))
+    ] == ["kompute.py"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))

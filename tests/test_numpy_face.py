@@ -121,7 +121,9 @@ def test_what_is_not_there_says_so(call, name):
     ],
 )  # fmt: skip
 def test_options_that_are_not_there_are_refused(call):
-    with pytest.raises(TypeError, match=r"np\.\w+: not available for a Tensor on the device with these options; use np\.asarray"):
+    with pytest.raises(
+        TypeError, match=r"np\.\w+: not available for a Tensor on the device with these options; use np\.asarray"
+    ):
         call(Tensor(A))
 
 
@@ -201,7 +203,15 @@ def test_what_can_be_read_becomes_a_tensor():
         def __dlpack_device__(self):
             return A.__dlpack_device__()
 
-    for data in (A.tolist(), Foreign(), OnlyDlpack(), A[::-1], np.asfortranarray(A), A.astype(">f8"), [Tensor(A[0]), Tensor(A[1])]):
+    for data in (
+        A.tolist(),
+        Foreign(),
+        OnlyDlpack(),
+        A[::-1],
+        np.asfortranarray(A),
+        A.astype(">f8"),
+        [Tensor(A[0]), Tensor(A[1])],
+    ):
         want = A[::-1] if isinstance(data, np.ndarray) and data.strides[0] < 0 else A
         np.testing.assert_array_equal(Tensor(data).numpy(), want)
     with pytest.raises(ValueError, match="different lengths"):

@@ -88,9 +88,7 @@ def test_voltages_of_one_neuron_with_a_moving_threshold() -> None:
 
 
 def test_voltages_refuse_spikes_of_another_shape() -> None:
-    with pytest.raises(
-        ValueError, match=r"voltages: the spikes have another shape, got \(3, 1\); expected \(4, 1\)"
-    ):
+    with pytest.raises(ValueError, match=r"voltages: the spikes have another shape, got \(3, 1\); expected \(4, 1\)"):
         plot.voltages(np.zeros(4), spikes=np.zeros(3))
 
 
@@ -131,9 +129,7 @@ def test_overview_of_nothing() -> None:
         plot.overview([], [], {})
 
 
-@pytest.mark.parametrize(
-    "draw", [lambda: plot.raster(np.ones((2, 2))), lambda: plot.overview(samples(1), [1.0], {})]
-)
+@pytest.mark.parametrize("draw", [lambda: plot.raster(np.ones((2, 2))), lambda: plot.overview(samples(1), [1.0], {})])
 def test_missing_matplotlib_is_named(draw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"matplotlib is missing.*extra `plot`"):

@@ -62,7 +62,9 @@ def test_training():
     grillyx.manual_seed(0)
     x = RNG.random((64, 8)).astype(np.float32)
     y = (x[:, 0] > x[:, 1]).astype(np.int64)
-    net = nn.Sequential(nn.SeqToANNContainer(nn.Linear(8, 16)), nn.LIFNode(step_mode="m"), nn.SeqToANNContainer(nn.Linear(16, 2)))
+    net = nn.Sequential(
+        nn.SeqToANNContainer(nn.Linear(8, 16)), nn.LIFNode(step_mode="m"), nn.SeqToANNContainer(nn.Linear(16, 2))
+    )
     optimizer, losses = optim.Adam(net.parameters(), lr=0.02), []
     for _ in range(40):
         F.reset_net(net)

@@ -67,7 +67,9 @@ def compile_file(source: Path, target: Path, *, defines: dict[str, str] | None =
     """Compile one shader; the result appears under its name only when it is complete."""
     compiler = find_compiler()
     if compiler is None:
-        raise ShaderError(f"{source.name}: no glslangValidator found to compile it. To get one, {HOW_TO_GET_A_COMPILER}.")
+        raise ShaderError(
+            f"{source.name}: no glslangValidator found to compile it. To get one, {HOW_TO_GET_A_COMPILER}."
+        )
     options = options_of(defines)
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, scratch = tempfile.mkstemp(suffix=".spv", dir=target.parent)

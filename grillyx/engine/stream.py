@@ -100,4 +100,7 @@ class Stream:
             self.pending.clear()
         COUNTERS.submits += 1
         if self.debug:
-            print(f"grillyx: {name or f'{count} kernels'} in {(time.perf_counter() - start) * 1e3:.3f} ms", file=sys.stderr)
+            print(
+                f"grillyx: {name or f'{count} kernels'} in {(time.perf_counter() - start) * 1e3:.3f} ms",
+                file=sys.stderr,
+            )

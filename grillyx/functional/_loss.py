@@ -30,7 +30,12 @@ def _pair(name: str, x: Any, target: Any) -> tuple[Tensor, Tensor]:
 
 
 def cross_entropy(
-    x: Any, target: Any, weight: Any = None, reduction: str = "mean", label_smoothing: float = 0.0, ignore_index: int = -100
+    x: Any,
+    target: Any,
+    weight: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
 ) -> Tensor:
     """Return the cross-entropy of logits against classes or class probabilities.
 
@@ -85,7 +90,13 @@ def cross_entropy(
     logits = x.reshape(1, classes) if axis == 0 else x
     labels = labels.reshape(1) if axis == 0 else labels
     loss = _cross_entropy(
-        logits, labels.astype(np.int32), weight, reduction=reduction, smoothing=smoothing, ignored=int(ignore_index), plain=plain
+        logits,
+        labels.astype(np.int32),
+        weight,
+        reduction=reduction,
+        smoothing=smoothing,
+        ignored=int(ignore_index),
+        plain=plain,
     )
     return loss.reshape(()) if axis == 0 else loss
 
@@ -136,4 +147,3 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         loss = multiply(loss, as_tensor(weight))
     return _reduced(loss, reduction)
-

@@ -34,7 +34,9 @@ def reshape(x: Any, shape: Any) -> Tensor:
         if known and x.size % known == 0:
             wanted[wanted.index(-1)] = x.size // known
     if any(n < 0 for n in wanted) or math.prod(wanted) != x.size:
-        raise ValueError(f"reshape: {x.size} elements of shape {x.shape} do not fit, got {tuple(_check.shape_of(shape))}.")
+        raise ValueError(
+            f"reshape: {x.size} elements of shape {x.shape} do not fit, got {tuple(_check.shape_of(shape))}."
+        )
     return _reshape(x, shape=tuple(wanted))
 
 
@@ -101,7 +103,9 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
         raise ValueError("concatenate: needs at least one tensor.")
     k = _check.axis_of(axis, parts[0].ndim, "concatenate")
     for t in parts:
-        if t.ndim != parts[0].ndim or any(a != b for d, (a, b) in enumerate(zip(t.shape, parts[0].shape, strict=True)) if d != k):
+        if t.ndim != parts[0].ndim or any(
+            a != b for d, (a, b) in enumerate(zip(t.shape, parts[0].shape, strict=True)) if d != k
+        ):
             raise ValueError(
                 f"concatenate: shapes must agree but for axis {axis}, got {' and '.join(str(p.shape) for p in parts)}."
             )
@@ -138,7 +142,9 @@ def gather(x: Any, axis: int, index: Any) -> Tensor:
     k = _check.axis_of(axis, x.ndim, "gather")
     index = _check.integers(index, -x.shape[k], x.shape[k], "gather", "indices")
     if index.ndim != x.ndim or any(a != b for d, (a, b) in enumerate(zip(index.shape, x.shape, strict=True)) if d != k):
-        raise ValueError(f"gather: the index must have x's shape but along axis {axis}, got {index.shape} and {x.shape}.")
+        raise ValueError(
+            f"gather: the index must have x's shape but along axis {axis}, got {index.shape} and {x.shape}."
+        )
     return _gather(x, index, axis=k)
 
 
@@ -195,7 +201,9 @@ def getitem(x: Any, key: Any) -> Tensor:
             lengths.append(1)
         axis += 1
     if len(picks) > 1:
-        raise NotImplementedError("Tensor: only one array in an index; use grillyx.functional.gather, or take in two steps.")
+        raise NotImplementedError(
+            "Tensor: only one array in an index; use grillyx.functional.gather, or take in two steps."
+        )
     if lengths != list(x.shape) or any(s != 1 for s in steps):
         x = _slices(x, starts=starts, steps=steps, shape=tuple(lengths))
     x = _reshape(x, shape=tuple(shape)) if tuple(shape) != x.shape else x
@@ -234,7 +242,9 @@ def _picked(x: Tensor, place: int, k: Any, in_front: bool) -> Tensor:
     if _is_mask(k):
         covered = x.shape[place : place + k.ndim]
         if k.shape != covered:
-            raise IndexError(f"Tensor: a mask must have the shape of the axes that it covers, got {k.shape} for {covered}.")
+            raise IndexError(
+                f"Tensor: a mask must have the shape of the axes that it covers, got {k.shape} for {covered}."
+            )
         x = _reshape(x, shape=(*x.shape[:place], k.size, *x.shape[place + k.ndim :]))
         k = np.flatnonzero(k)
     y = take(x, k, place)
@@ -257,4 +267,6 @@ def zeros_like(x: Any, dtype: Any = None) -> Tensor:
 def full_like(x: Any, fill_value: float, dtype: Any = None) -> Tensor:
     """Return one value in x's shape."""
     x = as_tensor(x)
-    return Tensor(shape_ops.fill(x.shape, fill_value, x.dtype if dtype is None else _check.dtype_of(dtype, "full_like")))
+    return Tensor(
+        shape_ops.fill(x.shape, fill_value, x.dtype if dtype is None else _check.dtype_of(dtype, "full_like"))
+    )

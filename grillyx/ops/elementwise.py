@@ -15,7 +15,9 @@ from grillyx.ops.reduce import unbroadcast
 from grillyx.ops.shape import expanded, fill
 
 FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
-_FROM_Y = frozenset(("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1"))  # whose derivative is a function of y
+_FROM_Y = frozenset(
+    ("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1")
+)  # whose derivative is a function of y
 
 
 def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:

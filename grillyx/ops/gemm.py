@@ -52,7 +52,9 @@ def product(a: Array, b: Array, kind: int, bias: Array | None = None) -> Array:
         "batch_c": m * n,
     }  # fmt: skip
     if batch > _MAX_GROUPS:
-        raise NotImplementedError(f"matmul: too many matrices in a batch, got {batch:,}; expected at most {_MAX_GROUPS:,}.")
+        raise NotImplementedError(
+            f"matmul: too many matrices in a batch, got {batch:,}; expected at most {_MAX_GROUPS:,}."
+        )
     run = _subgroup if body(device) == "subgroup" else _tiled
     for first in range(0, k, LONGEST_LOOP):
         sizes |= {"first": first, "last": min(first + LONGEST_LOOP, k), "ADD": int(first > 0)}
@@ -121,7 +123,9 @@ def matmul(a: Array, b: Array) -> Result:
     c = product(a2, b2, NN)
     full = (*joined, b2.shape[-1])
     shape = tuple(
-        n for k, n in enumerate(full) if not (k == len(full) - 2 and a.ndim == 1) and not (k == len(full) - 1 and b.ndim == 1)
+        n
+        for k, n in enumerate(full)
+        if not (k == len(full) - 2 and a.ndim == 1) and not (k == len(full) - 1 and b.ndim == 1)
     )
 
     def pullback(g: Array) -> Any:
@@ -129,11 +133,15 @@ def matmul(a: Array, b: Array) -> Result:
 
         def for_a() -> Array:
             ga = product(g2, b2, NT)
-            return ga.reshape(a.shape) if ga.size == a.size else unbroadcast(ga.reshape((*lead, *a2.shape[-2:])), a.shape)
+            return (
+                ga.reshape(a.shape) if ga.size == a.size else unbroadcast(ga.reshape((*lead, *a2.shape[-2:])), a.shape)
+            )
 
         def for_b() -> Array:
             gb = product(a2, g2, TN)
-            return gb.reshape(b.shape) if gb.size == b.size else unbroadcast(gb.reshape((*lead, *b2.shape[-2:])), b.shape)
+            return (
+                gb.reshape(b.shape) if gb.size == b.size else unbroadcast(gb.reshape((*lead, *b2.shape[-2:])), b.shape)
+            )
 
         return for_a, for_b
 

@@ -62,5 +62,3 @@ def bernoulli(chance: Array, generator: Generator = DEFAULT) -> Array:
 def dropout_mask(shape: Shape, p: float, generator: Generator = DEFAULT) -> Array:
     """Return 0 with chance p, else 1 / (1 - p)."""
     return generator.draw(shape, 3, p)
-
-

@@ -84,7 +84,9 @@ def reduced(x: Array, axes: Sequence[int], name: str, keepdims: bool = False, sc
             raise ValueError(f"{name}: nothing to choose from in an empty tensor of shape {x.shape} over axes {axes}.")
         return fill(shape, _EMPTY[name] * scale, dtype)
     moving = [k for k in axes if x.shape[k] != 1]
-    if moving and moving[-1] - moving[0] + 1 != len([k for k in range(moving[0], moving[-1] + 1) if k in axes or x.shape[k] == 1]):
+    if moving and moving[-1] - moving[0] + 1 != len(
+        [k for k in range(moving[0], moving[-1] + 1) if k in axes or x.shape[k] == 1]
+    ):
         x = permuted(x, [*kept, *axes])  # the axes are not neighbours
         outer, inner = size, 1
     else:

@@ -54,7 +54,9 @@ def collapse(shape: Sequence[int], *strides: Sequence[int]) -> tuple[list[int], 
     return [1] * missing + sizes, [[0] * missing + s for s in steps]
 
 
-def strided_copy(x: Array, x_start: int, xs: Sequence[int], y: Array, y_start: int, ys: Sequence[int], shape: Shape) -> None:
+def strided_copy(
+    x: Array, x_start: int, xs: Sequence[int], y: Array, y_start: int, ys: Sequence[int], shape: Shape
+) -> None:
     """Copy an n-dimensional pattern of words from x to y."""
     n = math.prod(shape)
     if n == 0:

@@ -52,7 +52,15 @@ def _long_softmax(x: Array, axis: int, log: bool) -> Result:
 
 
 def cross_entropy_gradient(
-    x: Array, label: Array, weight: Array | None, g: Array, total: Array | None, *, smoothing: float, scale: float, ignored: int
+    x: Array,
+    label: Array,
+    weight: Array | None,
+    g: Array,
+    total: Array | None,
+    *,
+    smoothing: float,
+    scale: float,
+    ignored: int,
 ) -> Array:
     """Return the gradient for the logits; g has one element, or one for each sample."""
     classes, inner = x.shape[1], math.prod(x.shape[2:])
@@ -68,7 +76,14 @@ def cross_entropy_gradient(
 
 
 def cross_entropy(
-    x: Array, label: Array, weight: Array | None, *, reduction: str, smoothing: float = 0.0, ignored: int = -100, plain: bool = True
+    x: Array,
+    label: Array,
+    weight: Array | None,
+    *,
+    reduction: str,
+    smoothing: float = 0.0,
+    ignored: int = -100,
+    plain: bool = True,
 ) -> Result:
     """Cross-entropy of logits x (N, C, *) and labels (N, *) as int32.
 

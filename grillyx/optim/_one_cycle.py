@@ -90,9 +90,7 @@ class OneCycleLR(LRScheduler):
 
     def _phases(self, start: float, three: bool) -> list[dict[str, Any]]:
         up, end = float(start * self.total_steps) - 1, self.total_steps - 1
-        names = (
-            ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three else ["initial_lr", "max_lr", "min_lr"]
-        )
+        names = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three else ["initial_lr", "max_lr", "min_lr"]
         momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
         ends = [up, float(2 * start * self.total_steps) - 2, end] if three else [up, end]
         return [

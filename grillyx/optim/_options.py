@@ -16,9 +16,7 @@ def number(
     """Return a finite float of at least `low` and at most `high` (less than it, with `below`)."""
     out = _check.number(value, name, what)
     if not low <= out <= high or (below and out == high):
-        wanted = (
-            f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}{', exclusive' if below else ''}"
-        )
+        wanted = f"{low:g} or more" if high == math.inf else f"{low:g} to {high:g}{', exclusive' if below else ''}"
         raise ValueError(f"{name}: {what} out of range, got {value!r}; expected {wanted}.")
     return out
 
@@ -63,9 +61,7 @@ def betas(value: Any, name: str, what: str) -> tuple[float, float]:
     try:
         first, second = value
     except (TypeError, ValueError):
-        raise TypeError(
-            f"{name}: {what} must be two numbers, got {value!r}; expected (beta1, beta2)."
-        ) from None
+        raise TypeError(f"{name}: {what} must be two numbers, got {value!r}; expected (beta1, beta2).") from None
     return beta(first, name, f"{what}[0]"), beta(second, name, f"{what}[1]")
 
 

@@ -57,9 +57,7 @@ class RMSprop(Optimizer):
         })  # fmt: skip
 
     def _needed(self, group: dict[str, Any]) -> tuple[str, ...]:
-        extra = (("momentum_buffer",) if group["momentum"] else ()) + (
-            ("grad_avg",) if group["centered"] else ()
-        )
+        extra = (("momentum_buffer",) if group["momentum"] else ()) + (("grad_avg",) if group["centered"] else ())
         return ("step", "square_avg", *extra)
 
     def _update(self, group: dict[str, Any], params: list[Tensor], grads: list[Array]) -> None:

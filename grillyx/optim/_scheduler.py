@@ -128,9 +128,7 @@ def attached(optimizer: Any, name: str) -> Optimizer:
     return optimizer
 
 
-def for_each_group(
-    value: Any, optimizer: Optimizer, name: str, what: str, check: Any = _options.number
-) -> list[float]:
+def for_each_group(value: Any, optimizer: Optimizer, name: str, what: str, check: Any = _options.number) -> list[float]:
     """Return one number a group, from one for all or a list."""
     count = len(optimizer.param_groups)
     values = list(value) if isinstance(value, (list, tuple)) else [value] * count

@@ -44,9 +44,7 @@ class LambdaLR(LRScheduler):
             )
         for function in self.lr_lambdas:
             if not callable(function):
-                raise TypeError(
-                    f"LambdaLR: lr_lambda must be a function, got {function!r}; expected epoch -> factor."
-                )
+                raise TypeError(f"LambdaLR: lr_lambda must be a function, got {function!r}; expected epoch -> factor.")
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
@@ -55,9 +53,7 @@ class LambdaLR(LRScheduler):
 
     def _kept(self) -> dict[str, Any]:
         # of a callable object its attributes, of a function nothing
-        kept = [
-            None if isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {})) for f in self.lr_lambdas
-        ]
+        kept = [None if isinstance(f, FunctionType) else dict(getattr(f, "__dict__", {})) for f in self.lr_lambdas]
         return {**super()._kept(), "lr_lambdas": kept}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -90,9 +86,7 @@ class StepLR(LRScheduler):
         last_epoch: the epoch to go on from. Default -1.
     """
 
-    def __init__(
-        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.step_size = _options.whole(step_size, self._name, "step_size")
         self.gamma = _options.number(gamma, self._name, "gamma")
         super().__init__(optimizer, last_epoch)
@@ -158,9 +152,7 @@ class ConstantLR(LRScheduler):
         return self._scaled(1.0 / self.factor) if self.last_epoch == self.total_iters else self._rates()
 
     def _get_closed_form_lr(self) -> list[float]:
-        return [
-            base * (1.0 if self.last_epoch >= self.total_iters else self.factor) for base in self.base_lrs
-        ]
+        return [base * (1.0 if self.last_epoch >= self.total_iters else self.factor) for base in self.base_lrs]
 
 
 class LinearLR(LRScheduler):
@@ -190,16 +182,11 @@ class LinearLR(LRScheduler):
         if self._is_initial or self.last_epoch > self.total_iters:
             return self._rates()
         rise = self.end_factor - self.start_factor
-        return self._scaled(
-            1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise)
-        )
+        return self._scaled(1.0 + rise / (self.total_iters * self.start_factor + (self.last_epoch - 1) * rise))
 
     def _get_closed_form_lr(self) -> list[float]:
         done = min(self.total_iters, self.last_epoch) / self.total_iters
-        return [
-            base * (self.start_factor + (self.end_factor - self.start_factor) * done)
-            for base in self.base_lrs
-        ]
+        return [base * (self.start_factor + (self.end_factor - self.start_factor) * done) for base in self.base_lrs]
 
 
 class ExponentialLR(LRScheduler):
@@ -246,13 +233,9 @@ class CosineAnnealingLR(LRScheduler):
         """Return the present rates moved along the cosine by one epoch."""
         if self._is_initial:
             return self._rates()
-        if (self.last_epoch - 1 - self.T_max) % (
-            2 * self.T_max
-        ) == 0:  # at the bottom, where the ratio is 0 / 0
+        if (self.last_epoch - 1 - self.T_max) % (2 * self.T_max) == 0:  # at the bottom, where the ratio is 0 / 0
             rise = (1 - math.cos(math.pi / self.T_max)) / 2
-            return [
-                r + (base - self.eta_min) * rise for r, base in zip(self._rates(), self.base_lrs, strict=True)
-            ]
+            return [r + (base - self.eta_min) * rise for r, base in zip(self._rates(), self.base_lrs, strict=True)]
         ratio = (1 + math.cos(math.pi * self.last_epoch / self.T_max)) / (
             1 + math.cos(math.pi * (self.last_epoch - 1) / self.T_max)
         )

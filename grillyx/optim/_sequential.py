@@ -40,9 +40,7 @@ class SequentialLR(LRScheduler):
         self._schedulers = list(schedulers)
         self._check_schedulers()
         self._milestones = [_options.whole(m, self._name, "a milestone") for m in milestones]
-        if len(self._milestones) != len(self._schedulers) - 1 or self._milestones != sorted(
-            set(self._milestones)
-        ):
+        if len(self._milestones) != len(self._schedulers) - 1 or self._milestones != sorted(set(self._milestones)):
             raise ValueError(
                 f"SequentialLR: milestones do not fit {len(self._schedulers)} schedules, got {list(milestones)}; "
                 f"expected {len(self._schedulers) - 1} in rising order."

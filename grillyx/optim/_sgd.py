@@ -61,6 +61,4 @@ class SGD(Optimizer):
         if group["momentum"] != 0:
             fresh = [self.state[p].get("momentum_buffer") is None for p in params]
             buffers = [self._moment(p, "momentum_buffer") for p in params]
-        optim.sgd(
-            [p.array for p in params], grads, buffers, fresh, **{key: group[key] for key in self._options}
-        )
+        optim.sgd([p.array for p in params], grads, buffers, fresh, **{key: group[key] for key in self._options})

@@ -19,23 +19,15 @@ _LATER = ("maximize", "decoupled_weight_decay")
 def pack(optimizer: Optimizer) -> dict[str, Any]:
     """Return the state of an optimizer: see `Optimizer.state_dict`."""
     numbers = {id(p): k for k, p in enumerate(p for group in optimizer.param_groups for p in group["params"])}
-    groups = [
-        {**group, "params": [numbers[id(p)] for p in group["params"]]} for group in optimizer.param_groups
-    ]
-    state = {
-        numbers[id(p)]: _packed(values)
-        for p, values in optimizer.state.items()
-        if values and id(p) in numbers
-    }
+    groups = [{**group, "params": [numbers[id(p)] for p in group["params"]]} for group in optimizer.param_groups]
+    state = {numbers[id(p)]: _packed(values) for p, values in optimizer.state.items() if values and id(p) in numbers}
     return {"state": {k: state[k] for k in sorted(state)}, "param_groups": groups}
 
 
 def _packed(values: Mapping[str, Any]) -> dict[str, Any]:
     # torch keeps the number of steps as a float32 scalar
     return {
-        key: value.numpy()
-        if isinstance(value, Tensor)
-        else np.array(value, np.float32 if key == "step" else None)
+        key: value.numpy() if isinstance(value, Tensor) else np.array(value, np.float32 if key == "step" else None)
         for key, value in values.items()
     }
 
@@ -47,9 +39,7 @@ def unpack(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     state = {} if problems else _states(optimizer, saved, groups, problems)
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
-        raise ValueError(
-            f"{optimizer.name}.load_state_dict: this state does not fit; nothing was changed:{lines}"
-        )
+        raise ValueError(f"{optimizer.name}.load_state_dict: this state does not fit; nothing was changed:{lines}")
     for group, new in zip(optimizer.param_groups, groups, strict=True):
         params = group["params"]
         group.clear()

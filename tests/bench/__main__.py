@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only the rows whose name contains this")
     options = parser.parse_args()
     device = grillyx.current_device()
-    print(f"device {device.info.name}, {device.info.driver}; {device.memory} memory, sync {device.sync}\n{platform.platform()}\n")
+    print(
+        f"device {device.info.name}, {device.info.driver}; {device.memory} memory, sync {device.sync}\n{platform.platform()}\n"
+    )
     print(f"{'work':42} {'contestant':13} {'ms':>9} {'GB/s':>7} {'GFLOP/s':>8}  times ours")
     rows = []
     for make in workloads.ALL:

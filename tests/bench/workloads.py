@@ -133,7 +133,12 @@ def lif(n: int = 1 << 20, steps: int = 16) -> Work:
             node(t)
         grillyx.synchronize()
 
-    work = Work(f"LIF {n >> 20}M x {steps}, forward", 2 * x.nbytes, 5 * x.size, {"grillyx": ours, "NumPy": lambda: _numpy_lif(x)})
+    work = Work(
+        f"LIF {n >> 20}M x {steps}, forward",
+        2 * x.nbytes,
+        5 * x.size,
+        {"grillyx": ours, "NumPy": lambda: _numpy_lif(x)},
+    )
     if HAS_SPIKINGJELLY:
         work.calls["SpikingJelly"] = _spikingjelly_lif(x, False)
     return work
@@ -156,7 +161,9 @@ def lif_training(n: int = 1 << 20, steps: int = 16) -> Work:
         assert h is not None
         _numpy_lif_backward(x, h)
 
-    work = Work(f"LIF {n >> 20}M x {steps}, forward and backward", 6 * x.nbytes, 20 * x.size, {"grillyx": ours, "NumPy": numpy})
+    work = Work(
+        f"LIF {n >> 20}M x {steps}, forward and backward", 6 * x.nbytes, 20 * x.size, {"grillyx": ours, "NumPy": numpy}
+    )
     if HAS_SPIKINGJELLY:
         work.calls["SpikingJelly"] = _spikingjelly_lif(x, True)
     return work

@@ -25,7 +25,12 @@ def info(index: int, name: str, kind: str) -> DeviceInfo:
     return DeviceInfo(index, name, kind, "", "", 0, 1 << 27, 128, 4096, 65535, 256, 32768, 32, 32, True)
 
 
-MACHINE = [info(0, "llvmpipe", "cpu"), info(1, "Intel Arc", "integrated"), info(2, "Radeon RX", "discrete"), info(3, "GeForce", "discrete")]
+MACHINE = [
+    info(0, "llvmpipe", "cpu"),
+    info(1, "Intel Arc", "integrated"),
+    info(2, "Radeon RX", "discrete"),
+    info(3, "GeForce", "discrete"),
+]
 
 
 @pytest.fixture
@@ -60,7 +65,11 @@ def test_a_device_that_does_not_exist(machine, wanted):
 
 
 def test_without_a_driver_there_is_an_error_and_no_crash():
-    done = run("import grillyx; grillyx.Tensor([1.0])", VK_ICD_FILENAMES="/nonexistent.json", VK_DRIVER_FILES="/nonexistent.json")
+    done = run(
+        "import grillyx; grillyx.Tensor([1.0])",
+        VK_ICD_FILENAMES="/nonexistent.json",
+        VK_DRIVER_FILES="/nonexistent.json",
+    )
     assert done.returncode == 1, done
     assert "NoDeviceError" in done.stderr
     assert "mesa-vulkan-drivers" in done.stderr
@@ -78,7 +87,8 @@ def test_without_a_loader_there_is_an_error_and_no_crash():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("GRILLYX_SYNC", "maybe"), ("GRILLYX_MEMORY", "paper"), ("GRILLYX_DEBUG", "9"), ("GRILLYX_DEVICE", "nobody")]
+    ("name", "value"),
+    [("GRILLYX_SYNC", "maybe"), ("GRILLYX_MEMORY", "paper"), ("GRILLYX_DEBUG", "9"), ("GRILLYX_DEVICE", "nobody")],
 )
 def test_a_switch_with_a_wrong_value_is_named(name, value):
     done = run("import grillyx; grillyx.Tensor([1.0])", **{name: value})
@@ -159,7 +169,9 @@ def test_a_forked_child_opens_a_device_of_its_own():
 
 
 def test_info_tells_device_limits_and_variants():
-    done = subprocess.run([sys.executable, "-m", "grillyx", "info"], capture_output=True, text=True, check=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "grillyx", "info"], capture_output=True, text=True, check=True, timeout=300
+    )
     for word in ("device 0", "driver", "largest tensor", "subgroup", "matrix product", "sync", "memory", "numpy"):
         assert word in done.stdout, word
 

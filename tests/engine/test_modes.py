@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("training_program.py")
-LAYERS = ("/usr/share/vulkan/explicit_layer.d", "/etc/vulkan/explicit_layer.d", "/usr/local/share/vulkan/explicit_layer.d")
+LAYERS = (
+    "/usr/share/vulkan/explicit_layer.d",
+    "/etc/vulkan/explicit_layer.d",
+    "/usr/local/share/vulkan/explicit_layer.d",
+)
 
 
 def train(**env: str) -> str:
     done = subprocess.run(
-        [sys.executable, str(PROGRAM)], env={**os.environ, **env}, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, str(PROGRAM)],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -45,7 +54,9 @@ def complaints(sync: str, memory: str) -> list[str]:
     return [line for line in out.splitlines() if "VUID-" in line or "SYNC-HAZARD" in line]
 
 
-has_layer = any("validation" in p.name.lower() for folder in LAYERS if Path(folder).is_dir() for p in Path(folder).iterdir())
+has_layer = any(
+    "validation" in p.name.lower() for folder in LAYERS if Path(folder).is_dir() for p in Path(folder).iterdir()
+)
 needs_layer = pytest.mark.skipif(not has_layer, reason="the Khronos validation layer is not installed")
 
 

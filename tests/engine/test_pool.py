@@ -84,9 +84,7 @@ def test_empty_cache_frees_what_waits_and_leaves_what_is_used():
 
 def test_an_upload_does_not_disturb_kernels_that_are_recorded():
     """A released buffer may still be read by a kernel that has not run: the host must not write into it."""
-    totals = []
-    for k in range(50):
-        totals.append(Tensor(np.full(300, float(k))) * 1.0)
+    totals = [Tensor(np.full(300, float(k))) * 1.0 for k in range(50)]
     np.testing.assert_array_equal([float(t.numpy()[-1]) for t in totals], np.arange(50.0))
 
 
@@ -112,7 +110,15 @@ def test_integers_beyond_32_bits():
 
 
 def test_dtypes_come_back_as_32_bits():
-    for dtype, expected in [("f8", "f4"), ("f2", "f4"), ("i8", "i4"), ("i1", "i4"), ("u1", "i4"), ("u4", "u4"), ("?", "?")]:
+    for dtype, expected in [
+        ("f8", "f4"),
+        ("f2", "f4"),
+        ("i8", "i4"),
+        ("i1", "i4"),
+        ("u1", "i4"),
+        ("u4", "u4"),
+        ("?", "?"),
+    ]:
         out = Tensor(np.array([0, 1, 1], dtype)).numpy()
         assert out.dtype == np.dtype(expected), dtype
         np.testing.assert_array_equal(out, np.array([0, 1, 1], expected))

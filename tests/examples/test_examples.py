@@ -54,9 +54,7 @@ def test_digits_learns(tmp_path: Path) -> None:
 
 
 def test_digits_as_poisson_spikes(tmp_path: Path) -> None:
-    printed = run(
-        "digits.py", tmp_path, "--encoding", "poisson", "--epochs", "4", "--steps", "12", "--out", "here"
-    )
+    printed = run("digits.py", tmp_path, "--encoding", "poisson", "--epochs", "4", "--steps", "12", "--out", "here")
     assert accuracy(printed) > 0.9
     assert is_png(tmp_path / "here" / "training.png")
 
@@ -91,9 +89,7 @@ def test_interrupted_it_keeps_what_was_learned(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [["--epochs", "0"], ["--encoding", "morse"], ["--steps", "-1"]])
 def test_wrong_arguments_are_refused(wrong: list[str], tmp_path: Path) -> None:
     command = [*COMMAND, str(EXAMPLES / "digits.py"), *wrong]
-    done = subprocess.run(
-        command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False
-    )
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
     assert done.returncode == 2
     assert wrong[0] in done.stderr
 

@@ -62,7 +62,13 @@ def test_flat_functions_have_no_gradient(name: str, data: st.DataObject) -> None
 def test_where(data: st.DataObject) -> None:
     c, a, b = data.draw(broadcastable(3, budget=60))
     condition = data.draw(integers(0, 2, c, dtypes=(np.bool_, np.int32, np.float32)))
-    check(F.where, lambda c, a, b: np.where(c, a, b), condition.astype(bool), data.draw(floats(shape=a)), data.draw(floats(shape=b)))
+    check(
+        F.where,
+        lambda c, a, b: np.where(c, a, b),
+        condition.astype(bool),
+        data.draw(floats(shape=a)),
+        data.draw(floats(shape=b)),
+    )
     numbers = data.draw(integers(-9, 9, a)), data.draw(integers(2**24, 2**30, b))
     check(lambda *x: F.where(condition, *x), lambda *x: np.where(condition, *x), *numbers, grad=False)
 
@@ -129,7 +135,9 @@ def test_division_takes_the_sign_of_the_divisor(name: str) -> None:
     same(op(*whole), reference(*whole))
 
 
-@pytest.mark.parametrize("name", ["maximum", "minimum", "add", "multiply", "divide", "power", "remainder", "floor_divide"])
+@pytest.mark.parametrize(
+    "name", ["maximum", "minimum", "add", "multiply", "divide", "power", "remainder", "floor_divide"]
+)
 def test_nan_and_infinity_go_on(name: str) -> None:
     op, reference = (SMOOTH | EXACT)[name][:2]
     values = np.array([np.nan, np.inf, -np.inf, 0.0, 1.0, -1.0, 2.5, -3.0])

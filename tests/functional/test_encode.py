@@ -57,7 +57,9 @@ def test_latency_log(steps: int) -> None:
     np.testing.assert_array_equal(spikes.sum(0), np.ones(len(x)))
     wide = x.astype(np.float64)
     with np.errstate(divide="ignore"):
-        exactly = steps - 1 - np.logaddexp(0, np.log(wide) + np.log(np.expm1(steps - 1)))  # log(a x + 1), a = e**(T-1) - 1
+        exactly = (
+            steps - 1 - np.logaddexp(0, np.log(wide) + np.log(np.expm1(steps - 1)))
+        )  # log(a x + 1), a = e**(T-1) - 1
     assert np.all(np.abs(np.argmax(spikes, 0) - exactly) <= 0.5 + 1e-4)
     assert spikes[0, 1] == 1
     assert spikes[-1, 0] == 1

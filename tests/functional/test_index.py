@@ -168,14 +168,26 @@ def test_wrong_keys(key: Any, error: type, message: str) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: F.take(x, [2], 0), ValueError, "take: indices out of range, got values from 2 to 2; expected -2 to 1"),
+        (
+            lambda x: F.take(x, [2], 0),
+            ValueError,
+            "take: indices out of range, got values from 2 to 2; expected -2 to 1",
+        ),
         (lambda x: F.take(x, [-7]), ValueError, "take: indices out of range"),
         (lambda x: F.take(x, [0], 2), ValueError, "take: axis out of range"),
         (lambda x: F.take(x, [0.0], 0), TypeError, "take: indices must be integers, got float32"),
         (lambda x: F.gather(x, 0, [[0, 1, 2]]), ValueError, "gather: indices out of range"),
-        (lambda x: F.gather(x, 0, [[0, 1]]), ValueError, r"must have x's shape but along axis 0, got \(1, 2\) and \(2, 3\)"),
+        (
+            lambda x: F.gather(x, 0, [[0, 1]]),
+            ValueError,
+            r"must have x's shape but along axis 0, got \(1, 2\) and \(2, 3\)",
+        ),
         (lambda x: F.gather(x, 1, [0, 1]), ValueError, "must have x's shape"),
-        (lambda x: F.one_hot([3], 3), ValueError, "one_hot: indices out of range, got values from 3 to 3; expected 0 to 2"),
+        (
+            lambda x: F.one_hot([3], 3),
+            ValueError,
+            "one_hot: indices out of range, got values from 3 to 3; expected 0 to 2",
+        ),
         (lambda x: F.one_hot([-1], 3), ValueError, "one_hot: indices out of range"),
         (lambda x: F.one_hot([0.5]), TypeError, "one_hot: indices must be integers"),
     ],

@@ -30,7 +30,12 @@ def soft_cross_entropy(
 
 
 def cross_entropy(
-    x: np.ndarray, label: np.ndarray, weight: Any = None, reduction: str = "mean", label_smoothing: float = 0.0, ignore: int = -100
+    x: np.ndarray,
+    label: np.ndarray,
+    weight: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    ignore: int = -100,
 ) -> np.ndarray:
     """The cross-entropy of class numbers: a mean divides by the weights of the labels that count."""
     kept = label != ignore
@@ -49,7 +54,10 @@ def cases(draw: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]
     x = draw(floats(-4, 4, shape=shape))
     label = draw(integers(0, shape[1], (shape[0], *shape[2:]), dtypes=[np.int64, np.int32, np.uint32]))
     weight = draw(floats(0.2, 2, shape=shape[1:2]))
-    options = {"reduction": draw(st.sampled_from(REDUCTIONS)), "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.0]))}
+    options = {
+        "reduction": draw(st.sampled_from(REDUCTIONS)),
+        "label_smoothing": draw(st.sampled_from([0.0, 0.1, 1.0])),
+    }
     return x, label, weight, options
 
 
@@ -84,7 +92,10 @@ def test_cross_entropy_of_probabilities(case: tuple, weighted: bool) -> None:
     target = exact(special.softmax(np.sin(7 * exact(x)), 1))
     ours, theirs = (weight, exact(weight)) if weighted else (None, None)
     check(
-        lambda x, q: F.cross_entropy(x, q, ours, **options), lambda x, q: soft_cross_entropy(x, q, theirs, **options), x, target
+        lambda x, q: F.cross_entropy(x, q, ours, **options),
+        lambda x, q: soft_cross_entropy(x, q, theirs, **options),
+        x,
+        target,
     )
 
 
@@ -129,7 +140,12 @@ def test_cross_entropy_of_nothing() -> None:
         (([[1.0, 2.0]], [2]), {}, ValueError, r"labels out of range, got values from 2 to 2; expected 0 to 1"),
         (([[1.0, 2.0]], [-1]), {}, ValueError, r"labels out of range, got values from -1 to -1"),
         (([[1.0, 2.0]] * 2, [-100, 5]), {}, ValueError, "labels out of range, got values from 5 to 5"),
-        (([[1.0, 2.0]], [0, 1]), {}, ValueError, r"labels have the wrong shape, got \(2,\) for logits \(1, 2\); expected \(1,\)"),
+        (
+            ([[1.0, 2.0]], [0, 1]),
+            {},
+            ValueError,
+            r"labels have the wrong shape, got \(2,\) for logits \(1, 2\); expected \(1,\)",
+        ),
         (([[[1.0, 2.0]]], [0]), {}, ValueError, "Average the time axis first"),
         (([[1.0, 2.0]], [0.0]), {}, TypeError, "labels must be integers, got float32"),
         (([[1.0, 2.0]], [True]), {}, TypeError, "labels must be integers, got bool"),

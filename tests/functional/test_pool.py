@@ -22,7 +22,9 @@ def pair(value: Any) -> Pair:
     return (value, value) if isinstance(value, int) else value
 
 
-def windows(x: np.ndarray, size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool) -> list[list[tuple]]:
+def windows(
+    x: np.ndarray, size: Pair, stride: Pair, padding: Pair, dilation: Pair, ceil_mode: bool
+) -> list[list[tuple]]:
     """For each output row and column: the rows and the columns of its window, those in the padding included."""
     axes = []
     for n, k, s, p, d in zip(x.shape[-2:], size, stride, padding, dilation, strict=True):
@@ -43,7 +45,9 @@ def pooled(x: np.ndarray, grid: list[list[tuple]], of: Callable) -> np.ndarray:
     return out
 
 
-def max_pool(x: np.ndarray, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> np.ndarray:
+def max_pool(
+    x: np.ndarray, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+) -> np.ndarray:
     stride = size if stride is None else stride
     grid = windows(x, pair(size), pair(stride), pair(padding), pair(dilation), ceil_mode)
     return pooled(x, grid, lambda w, rows, columns: w.max((-1, -2), initial=-np.inf))
@@ -58,7 +62,9 @@ def avg_pool(
     bounds = [n + p for n, p in zip(x.shape[-2:], pair(padding), strict=True)]
 
     def mean(w: np.ndarray, rows: list[int], columns: list[int]) -> np.ndarray:
-        counted = sum(k < bounds[0] for k in rows) * sum(k < bounds[1] for k in columns)  # padding counts, what is past it does not
+        counted = sum(k < bounds[0] for k in rows) * sum(
+            k < bounds[1] for k in columns
+        )  # padding counts, what is past it does not
         return w.sum((-1, -2)) / (divisor_override or (counted if count_include_pad else w.shape[-1] * w.shape[-2]))
 
     return pooled(x, grid, mean)
@@ -109,7 +115,11 @@ def test_avg_pool2d(case: tuple[np.ndarray, dict[str, Any]], count_include_pad: 
 
 @pytest.mark.parametrize("size", [2, 3, (3, 2)])
 def test_usual_sizes(size: Any) -> None:
-    x = np.random.default_rng(0).permutation(2.0 * 3 * 12 * 14 * np.linspace(0, 1, 2 * 3 * 12 * 14)).reshape(2, 3, 12, 14)
+    x = (
+        np.random.default_rng(0)
+        .permutation(2.0 * 3 * 12 * 14 * np.linspace(0, 1, 2 * 3 * 12 * 14))
+        .reshape(2, 3, 12, 14)
+    )
     t = Tensor(x, requires_grad=True)
     out = F.max_pool2d(t, size, 2, 1)
     same(out, max_pool(x.astype(np.float32), size, 2, 1))

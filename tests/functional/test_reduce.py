@@ -44,7 +44,13 @@ def test_value_and_gradient(name: str, data: st.DataObject) -> None:
     axis, keep = some_axes(data, x.ndim), data.draw(st.booleans())
     if name == "std":  # the root of no spread has no slope: let there be some
         assume(np.all(np.std(x, axis) > 0.1))
-    check(lambda x: op(x, axis=axis, keepdims=keep), lambda x: reference(x, axis=axis, keepdims=keep), x, rtol=2e-5, atol=5e-6)
+    check(
+        lambda x: op(x, axis=axis, keepdims=keep),
+        lambda x: reference(x, axis=axis, keepdims=keep),
+        x,
+        rtol=2e-5,
+        atol=5e-6,
+    )
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -56,7 +62,10 @@ def test_places(name: str, data: st.DataObject) -> None:
     keep = data.draw(st.booleans())
     for array in (x, x.astype(np.int32), x > 0):
         out = check(
-            lambda x: op(x, axis=axis, keepdims=keep), lambda x: reference(x, axis=axis, keepdims=keep), array, grad=False
+            lambda x: op(x, axis=axis, keepdims=keep),
+            lambda x: reference(x, axis=axis, keepdims=keep),
+            array,
+            grad=False,
         )
         assert out.dtype == np.int32
 
@@ -163,7 +172,11 @@ def test_infinities() -> None:
 
 
 def test_logsumexp_of_large_numbers_has_finite_gradients() -> None:
-    check(lambda x: F.logsumexp(x, 1), lambda x: special.logsumexp(x, 1), np.array([[1e4, 1e4], [-1e4, -1e4], [1e4, -1e4]]))
+    check(
+        lambda x: F.logsumexp(x, 1),
+        lambda x: special.logsumexp(x, 1),
+        np.array([[1e4, 1e4], [-1e4, -1e4], [1e4, -1e4]]),
+    )
 
 
 @pytest.mark.parametrize(("op", "at"), [(F.amax, [0, 3]), (F.amin, [1, 2])])

@@ -26,7 +26,9 @@ HOW = pytest.mark.parametrize("how", ["deepcopy", "pickle"])
 
 
 @HOW
-@pytest.mark.parametrize("data", [np.arange(6.0).reshape(2, 3), np.arange(4), np.array([True, False]), np.zeros((0, 3)), 2.5])
+@pytest.mark.parametrize(
+    "data", [np.arange(6.0).reshape(2, 3), np.arange(4), np.array([True, False]), np.zeros((0, 3)), 2.5]
+)
 def test_a_tensor(data, how):
     t = Tensor(data)
     twin = copied(t, how)

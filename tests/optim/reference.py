@@ -56,10 +56,7 @@ def step(name: str, p: np.ndarray, g: np.ndarray, state: State, o: dict[str, Any
 def arrays(shapes: Sequence[tuple[int, ...]], seed: int) -> list[np.ndarray]:
     """Values that float32 holds exactly, each array of its own magnitude."""
     rng = np.random.default_rng(seed)
-    return [
-        (rng.standard_normal(s) * 10.0 ** rng.uniform(-2, 1)).astype(np.float32).astype(np.float64)
-        for s in shapes
-    ]
+    return [(rng.standard_normal(s) * 10.0 ** rng.uniform(-2, 1)).astype(np.float32).astype(np.float64) for s in shapes]
 
 
 def parameters(values: Sequence[np.ndarray]) -> list[Tensor]:

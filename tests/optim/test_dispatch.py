@@ -49,9 +49,7 @@ def ready(name: str, count: int, **options: Any) -> tuple[list[Tensor], optim.Op
 
 @pytest.mark.parametrize(("count", "dispatches"), [(1, 1), (4, 1), (5, 2), (8, 2), (9, 3)])
 @pytest.mark.parametrize(("name", "options"), KINDS)
-def test_four_parameters_to_a_dispatch(
-    name: str, options: dict[str, Any], count: int, dispatches: int
-) -> None:
+def test_four_parameters_to_a_dispatch(name: str, options: dict[str, Any], count: int, dispatches: int) -> None:
     _, optimizer = ready(name, count, **options)
     with spent() as cost:
         optimizer.step()
@@ -139,9 +137,7 @@ def with_bindings(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "info", dataclasses.replace(device.info, max_bindings=count))
 
 
-@pytest.mark.skipif(
-    find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders"
-)
+@pytest.mark.skipif(find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders")
 @pytest.mark.parametrize(
     ("name", "options", "bindings", "dispatches"),
     [
@@ -182,9 +178,7 @@ def test_a_device_with_too_few_bindings(monkeypatch: pytest.MonkeyPatch) -> None
         optimizer.step()
 
 
-@pytest.mark.skipif(
-    find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders"
-)
+@pytest.mark.skipif(find_compiler() is None, reason="there is no glslangValidator to compile narrower shaders")
 def test_clipping_with_few_bindings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     optim_ops._narrow.cache_clear()

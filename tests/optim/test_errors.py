@@ -123,9 +123,7 @@ def test_options(name: str, options: dict[str, Any], error: type[Exception], mes
         assert f"{name}: {message}" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "options", [{"amsgrad": True}, {"foreach": True}, {"fused": True}, {"capturable": True}]
-)
+@pytest.mark.parametrize("options", [{"amsgrad": True}, {"foreach": True}, {"fused": True}, {"capturable": True}])
 def test_options_of_torch_that_are_not_here(options: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument"):
         optim.Adam([leaf(2)], **options)
@@ -167,9 +165,7 @@ def test_an_optimizer_without_a_rule() -> None:
 
 
 def test_numbers_are_kept_as_floats() -> None:
-    optimizer = optim.Adam(
-        [leaf(2)], lr=np.float32(0.5), betas=[0, np.float64(0.5)], weight_decay=Tensor(2.0)
-    )
+    optimizer = optim.Adam([leaf(2)], lr=np.float32(0.5), betas=[0, np.float64(0.5)], weight_decay=Tensor(2.0))
     group = optimizer.param_groups[0]
     assert (group["lr"], group["betas"], group["weight_decay"]) == (0.5, (0.0, 0.5), 2.0)
     assert all(type(v) is float for v in (group["lr"], *group["betas"], group["weight_decay"]))

@@ -91,9 +91,7 @@ def test_steps(name: str, options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "options"), KINDS)
 @given(sizes=st.lists(shapes(budget=40), min_size=1, max_size=10), seed=st.integers(0, 99))
-def test_any_number_of_any_shapes(
-    name: str, options: dict[str, Any], sizes: list[tuple[int, ...]], seed: int
-) -> None:
+def test_any_number_of_any_shapes(name: str, options: dict[str, Any], sizes: list[tuple[int, ...]], seed: int) -> None:
     pair = Pair(name, sizes, lr=0.1, **options)
     for t in range(2):
         pair.step(arrays(sizes, seed + t))

@@ -120,9 +120,7 @@ PLATEAUS: list[tuple[dict[str, Any], list[float]]] = [
 
 def optimizer(name: str = "SGD", *rates: float, **options: Any) -> optim.Optimizer:
     rates = rates or (0.1, 0.2)
-    return getattr(optim, name)(
-        [{"params": Tensor([1.0], requires_grad=True), "lr": lr} for lr in rates], **options
-    )
+    return getattr(optim, name)([{"params": Tensor([1.0], requires_grad=True), "lr": lr} for lr in rates], **options)
 
 
 def rates(o: optim.Optimizer) -> list[float]:
@@ -168,9 +166,7 @@ def test_one_cycle_moves_the_momentum(name: str, kind: str) -> None:
 def test_one_cycle_with_a_phase_of_no_length() -> None:
     """torch divides 0 by 0 here."""
     o = optimizer("SGD", 0.1)
-    scheduler = S.OneCycleLR(
-        o, 1.0, total_steps=10, pct_start=0.1, anneal_strategy="linear", cycle_momentum=False
-    )
+    scheduler = S.OneCycleLR(o, 1.0, total_steps=10, pct_start=0.1, anneal_strategy="linear", cycle_momentum=False)
     assert follow(o, scheduler, 2)[0].tolist() == pytest.approx([1.0, 1 - (1 - 4e-6) / 9])
 
 
@@ -255,9 +251,7 @@ def test_going_on_with_momentum_and_metrics() -> None:
     assert second.param_groups[0]["lr"] == pytest.approx(0.1 * first.param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in MAKE if n not in ("warm-up", "three", "1cycle", "lambdas", "cosine of 1")]
-)
+@pytest.mark.parametrize("name", [n for n in MAKE if n not in ("warm-up", "three", "1cycle", "lambdas", "cosine of 1")])
 def test_going_on_by_last_epoch(name: str) -> None:
     """The optimizer's state carries the rates; the schedule is made anew with its last epoch."""
     o = optimizer()

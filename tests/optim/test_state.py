@@ -152,8 +152,7 @@ def test_going_on_where_torch_was(name: str, kind: Callable[[Any], Any]) -> None
     params = [Tensor(before[0], True), Tensor(before[1], True)]
     optimizer = getattr(optim, name)(params)
     as_given = {
-        k: {key: v if key == "step" and kind is list else kind(v) for key, v in s.items()}
-        for k, s in state.items()
+        k: {key: v if key == "step" and kind is list else kind(v) for key, v in s.items()} for k, s in state.items()
     }
     optimizer.load_state_dict({"state": as_given, "param_groups": [{**options, "params": [0, 1]}]})
     for t in (3, 4):
@@ -190,9 +189,7 @@ def test_options_that_an_older_torch_did_not_save() -> None:
     for group in saved["param_groups"]:
         del group["maximize"], group["decoupled_weight_decay"]
     optimizer.load_state_dict(saved)
-    assert (
-        optimizer.param_groups[0]["maximize"] is optimizer.param_groups[0]["decoupled_weight_decay"] is True
-    )
+    assert optimizer.param_groups[0]["maximize"] is optimizer.param_groups[0]["decoupled_weight_decay"] is True
 
 
 def test_an_empty_buffer_is_a_fresh_one() -> None:
@@ -275,9 +272,7 @@ def test_all_that_does_not_fit_is_listed() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("saved", "found"), [({"state": {}}, "['state']"), (None, "NoneType"), ([1], "list")]
-)
+@pytest.mark.parametrize(("saved", "found"), [({"state": {}}, "['state']"), (None, "NoneType"), ([1], "list")])
 def test_another_layout(saved: Any, found: str) -> None:
     message = f"the layout: got {found}; expected a dict with the keys 'state' and 'param_groups'"
     with pytest.raises(ValueError, match="does not fit") as caught:
