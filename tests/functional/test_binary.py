@@ -192,6 +192,9 @@ def test_the_sign_of_zero_survives() -> None:
 def test_axes_merge_and_more_than_six_that_cannot_raise() -> None:
     x, y = np.arange(2.0**8).reshape((2,) * 8), np.arange(2.0**4).reshape((1,) * 4 + (2,) * 4)
     same(F.add(x, y), x + y)
+    a, b = np.random.default_rng(0).random((2, 1, 3, 1, 2, 1)), np.random.default_rng(1).random((1, 3, 1, 2, 1, 4))
+    check(F.multiply, np.multiply, a, b)  # six, none of which merge
+    check(F.multiply, np.multiply, b, a)
     with pytest.raises(NotImplementedError, match="expected at most 6"):
         F.add(x, x[:, :1, :, :1, :, :1, :, :1])
 

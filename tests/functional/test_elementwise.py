@@ -127,6 +127,11 @@ def test_gradients_at_large_arguments_are_finite_and_right(name: str) -> None:
     check(*SMOOTH[name][:2], x)
 
 
+def test_halves_round_to_the_even_number() -> None:
+    x = np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 2.0**22 + 0.5])
+    same(F.round(x), np.round(x))
+
+
 def test_gradients_at_the_kinks() -> None:
     ties = {
         "relu": (F.relu, 0.0, 0.0),

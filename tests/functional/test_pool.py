@@ -143,6 +143,16 @@ def test_the_first_of_equal_values_gets_the_gradient_and_nan_shows() -> None:
     same(F.max_pool2d(np.ones((1, 1, 1)), 2, 1, 1, 2), np.full((1, 1, 1), -np.inf))  # only padding, as in torch
 
 
+@pytest.mark.parametrize("shape", [(1, 5, 4), (1, 4, 5), (1, 7, 7)])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("count_include_pad", [True, False])
+def test_windows_that_reach_past_the_end(shape: tuple, padding: int, count_include_pad: bool) -> None:
+    options = {"padding": padding, "ceil_mode": True, "count_include_pad": count_include_pad}
+    x = np.random.default_rng(0).random(shape)
+    for size, stride in ((2, 2), (3, 2), ((2, 3), 3)):
+        check(lambda x: F.avg_pool2d(x, size, stride, **options), lambda x: avg_pool(x, size, stride, **options), x)
+
+
 def test_integers_are_taken_as_numbers() -> None:
     x = np.arange(16).reshape(1, 4, 4)
     same(F.max_pool2d(x, 2), max_pool(1.0 * x, 2))
