@@ -51,6 +51,11 @@ def _share(a: Array, b: Array, y: Array) -> Array:
     return apply(combine(wins, loses, "subtract"), "affine", 0.5, 0.5)
 
 
+def _exponent_below(b: Array) -> Array:
+    """Return ``b - 1``, and 1 where b is 0: there the slope is 0, also at a base of 0."""
+    return choose(b, apply(b, "affine", 1.0, -1.0), fill(b.shape, 1.0))
+
+
 def _log_of_base(a: Array) -> Array:
     """Return ``log(a)``, and 0 where a is 0: there ``a**b`` does not change with b."""
     return apply(choose(a, a, fill(a.shape, 1.0)), "log")
@@ -66,9 +71,7 @@ _GRADIENTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
         lambda g, a, b, y: apply(combine(combine(g, y, "multiply"), b, "divide"), "affine", -1.0, 0.0),
     ),
     "power": (
-        lambda g, a, b, y: combine(
-            g, combine(b, combine(a, apply(b, "affine", 1.0, -1.0), "power"), "multiply"), "multiply"
-        ),
+        lambda g, a, b, y: combine(g, combine(b, combine(a, _exponent_below(b), "power"), "multiply"), "multiply"),
         lambda g, a, b, y: combine(g, combine(y, _log_of_base(a), "multiply"), "multiply"),
     ),
     "remainder": (

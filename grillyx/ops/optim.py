@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from grillyx.engine.array import Array, empty
+from grillyx.engine.device import current_device
 from grillyx.engine.kernel import Kernel, custom_kernel, grid, kernel
 
 Tensors = Mapping[str, Sequence[Array]]
@@ -125,3 +126,10 @@ def scaled(arrays: Sequence[Array], factor: Array) -> list[Array]:
     out = [empty(x.shape) for x in arrays]
     _run("scale", {"x": arrays, "y": out}, {}, factor=factor)
     return out
+
+
+def end_step() -> None:
+    """Submit a training step that nobody reads, so that the next one can use its buffers again."""
+    device = current_device()
+    device.synchronize()
+    device.pool.end_step()

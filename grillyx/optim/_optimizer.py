@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from grillyx.autograd import Tensor, as_tensor, enable_grad, settle
 from grillyx.engine.array import FLOAT, Array
+from grillyx.ops.optim import end_step
 from grillyx.ops.pointwise import cast
 from grillyx.ops.shape import fill
 from grillyx.optim import _state
@@ -179,6 +180,7 @@ class Optimizer:
         for group, params, grads in work:
             if params:
                 self._update(group, params, grads)
+        end_step()
         return loss
 
     def _gradient(self, p: Tensor) -> Array:

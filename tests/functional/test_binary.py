@@ -166,12 +166,12 @@ def test_equal_values_share_the_gradient(op: Callable) -> None:
 
 
 def test_gradients_of_powers_at_zero() -> None:
-    base, exponent = (Tensor(x, requires_grad=True) for x in ([0.0, 0.0, -2.0], [2.0, 1.0, 3.0]))
+    base, exponent = (Tensor(x, requires_grad=True) for x in ([0.0, 0.0, -2.0, 0.0, 3.0], [2.0, 1.0, 3.0, 0.0, 0.0]))
     out = F.power(base, exponent)
-    same(out, np.array([0.0, 0.0, -8.0]))
-    out.backward([1.0, 1.0, 1.0])
-    same(base.grad, np.array([0.0, 1.0, 12.0]))
-    same(exponent.grad, np.array([0.0, 0.0, np.nan]))
+    same(out, np.array([0.0, 0.0, -8.0, 1.0, 1.0]))
+    out.backward(np.ones(5))
+    same(base.grad, np.array([0.0, 1.0, 12.0, 0.0, 0.0]))
+    same(exponent.grad, np.array([0.0, 0.0, np.nan, 0.0, np.log(3.0)]))
     same(F.power(-2, np.array([2.0, 3.0, 0.0])), np.array([4.0, -8.0, 1.0]))
 
 
