@@ -246,6 +246,11 @@ def test_settle_before_parameters_change() -> None:
     w.copy_([100.0])  # settles by itself
     same(gx, np.array([2.0]))
     (gx,) = run_backward([(w * x, from_numpy(np.array([1.0])))], stop=[x])
+    with no_grad():
+        w -= 1.0  # so does this
+    same(gx, np.array([100.0]))
+    w.copy_([100.0])
+    (gx,) = run_backward([(w * x, from_numpy(np.array([1.0])))], stop=[x])
     before = dispatches()
     settle()
     assert dispatches() - before == 1

@@ -20,15 +20,28 @@ def test_a_class_holds_the_words_and_wastes_at_most_a_quarter(words):
 
 
 def test_released_buffers_are_used_again():
-    shape = (1234,)
-    first = array.empty(shape)
-    number = first.storage.buffer.id
-    live = counters()["live_buffers"]
-    del first
-    assert counters()["live_buffers"] == live - 1
-    others = [array.empty(shape) for _ in range(3)]
-    assert number in {o.storage.buffer.id for o in others}
-    assert len({o.storage.buffer.id for o in others}) == 3
+    shape = (987_654,)  # a size that no other test uses
+    live, numbers = counters()["live_buffers"], set()
+    for _ in range(5):
+        one = array.empty(shape)
+        numbers.add(one.storage.buffer.id)
+        assert counters()["live_buffers"] == live + 1
+        del one
+        assert counters()["live_buffers"] == live
+    assert len(numbers) == 1
+    several = [array.empty(shape) for _ in range(3)]
+    assert len({a.storage.buffer.id for a in several}) == 3
+
+
+def test_the_same_place_of_a_step_gets_the_same_buffer():
+    pool, shape = current_device().pool, (876_543,)
+    steps = []
+    for _ in range(4):
+        pool.end_step()
+        held = [array.empty(shape), array.empty(shape)]
+        steps.append([a.storage.buffer.id for a in held])
+        del held
+    assert steps == [steps[0]] * 4
 
 
 @pytest.mark.usefixtures("no_garbage")
