@@ -58,8 +58,9 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def no_garbage() -> Iterator[None]:
-    """Keep what other tests left behind from coming back to the pool while this one counts."""
+    """Keep what other tests left behind, garbage and the pool's habits, out of what this one counts."""
     gc.collect()
+    current_device().empty_cache()
     gc.disable()
     yield
     gc.enable()
