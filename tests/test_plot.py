@@ -131,6 +131,7 @@ def test_overview_of_nothing() -> None:
 
 @pytest.mark.parametrize("draw", [lambda: plot.raster(np.ones((2, 2))), lambda: plot.overview(samples(1), [1.0], {})])
 def test_missing_matplotlib_is_named(draw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"matplotlib is missing.*extra `plot`"):
-        draw()
+    with monkeypatch.context() as blocked:  # the fixture that closes figures needs matplotlib again
+        blocked.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(ImportError, match=r"matplotlib is missing.*extra `plot`"):
+            draw()
