@@ -46,7 +46,7 @@ def poisoned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if buffer.host is not None and (idle or buffer.id not in pool.pending):
             buffer.host[:] = NAN_BITS
         else:  # in the order of the recorded kernels
-            target = SimpleNamespace(device=current_device(), buffer=buffer)
+            target = SimpleNamespace(device=current_device(), buffer=buffer, awaited=False)
             quads = buffer.words // 4
             kernel("fill")(grid(quads), y=target, quads=quads, value=NAN_BITS)
         return buffer

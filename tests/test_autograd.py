@@ -11,6 +11,7 @@ import grillyx.functional as F
 from grillyx.autograd import Tensor, enable_grad, is_grad_enabled, no_grad, run_backward, settle
 from grillyx.engine.array import from_numpy
 from grillyx.engine.counters import counters
+from grillyx.engine.device import synchronize
 from tests.helpers import check, same
 
 
@@ -201,6 +202,7 @@ def test_backward_frees_memory_without_the_garbage_collector() -> None:
         y = F.exp(F.tanh(x) * 2)
         y = y * y
         y.backward(np.ones(100))
+        synchronize()
         assert counters()["live_buffers"] == before + 2  # y and x.grad
     finally:
         gc.enable()
@@ -220,8 +222,10 @@ def test_input_gradients_are_computed_when_read() -> None:
     y = w * x
     assert y.requires_grad
     assert not (x * 2).requires_grad
+    synchronize()
     before = dispatches()
     (gx,) = run_backward([(y, from_numpy(np.array([1.0, 10.0])))], stop=[x])
+    synchronize()
     assert dispatches() - before == 1
     same(w.grad, np.array([5.0, 70.0]))
     same(gx, np.array([2.0, 30.0]))
@@ -251,8 +255,10 @@ def test_settle_before_parameters_change() -> None:
     same(gx, np.array([100.0]))
     w.copy_([100.0])
     (gx,) = run_backward([(w * x, from_numpy(np.array([1.0])))], stop=[x])
+    synchronize()
     before = dispatches()
     settle()
+    synchronize()
     assert dispatches() - before == 1
     same(gx, np.array([100.0]))
     settle()

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from grillyx.engine import fusion
 from grillyx.engine.counters import COUNTERS
 from grillyx.engine.device import Device, current_device
+from grillyx.engine.fusion import Expression
 from grillyx.engine.kernel import grid, kernel
 from grillyx.engine.pool import Buffer
 
@@ -20,16 +22,53 @@ _CHUNK = 1 << 24  # words that one staging copy carries
 
 
 class Storage:
-    """Owns one buffer; `version` counts the changes in place."""
+    """Owns one buffer, or the expression that it will be computed from when somebody reads it.
 
-    __slots__ = ("buffer", "device", "version")
+    Attributes:
+        version: counts the changes in place.
+        awaited: whether an expression that is put off may read this.
+    """
 
-    def __init__(self, device: Device, buffer: Buffer) -> None:
-        self.device, self.buffer, self.version = device, buffer, 0
+    __slots__ = ("__weakref__", "_buffer", "awaited", "device", "expression", "version")
+
+    def __init__(self, device: Device, buffer: Buffer | None, expression: Expression | None = None) -> None:
+        self.device, self._buffer, self.expression = device, buffer, expression
+        self.version, self.awaited = 0, False
+
+    @property
+    def buffer(self) -> Buffer:
+        """The memory; computed now if it was put off."""
+        if self._buffer is None:
+            self.compute()
+        return self._buffer  # type: ignore[return-value]
+
+    @buffer.setter
+    def buffer(self, buffer: Buffer) -> None:
+        self._buffer = buffer
+
+    def compute(self) -> None:
+        """Compute what was put off."""
+        self.device.check_open()
+        with self.device.lock:
+            if self.expression is None:
+                return
+            buffer = self._buffer = _acquire(self.device, self.expression.words)
+            try:
+                fusion.run(self)
+            except BaseException:
+                self._buffer = None
+                self.device.pool.release(buffer)
+                raise
+            self.expression = None
+
+    def settle(self) -> None:
+        """Compute every expression that reads this, before its values change."""
+        self.awaited = False
+        self.device.compute_waiting(self)
 
     def __del__(self) -> None:
-        if not self.device.closed:
-            self.device.pool.release(self.buffer)
+        if self._buffer is not None and not self.device.closed:
+            self.device.pool.release(self._buffer)
 
 
 class Array:
@@ -78,20 +117,43 @@ def empty(shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
     Raises:
         ValueError: the array is larger than a buffer of this device may be.
     """
+    device = _fitting(shape)
+    return Array(Storage(device, _acquire(device, math.prod(shape))), shape, dtype)
+
+
+def _fitting(shape: tuple[int, ...]) -> Device:
     device = current_device()
-    words = math.prod(shape)
-    if 4 * words > device.max_bytes:
+    size = 4 * math.prod(shape)
+    if size > device.max_bytes:
         raise ValueError(
-            f"Tensor: too large for {device.info.name}, got {4 * words:,} bytes for shape {shape}; expected at most "
+            f"Tensor: too large for {device.info.name}, got {size:,} bytes for shape {shape}; expected at most "
             f"{device.max_bytes:,} bytes in one tensor (maxStorageBufferRange). Split it, or use smaller batches."
         )
+    return device
+
+
+def _acquire(device: Device, words: int) -> Buffer:
     with device.lock:
         try:
-            buffer = device.pool.acquire(words, device.mapped)
+            return device.pool.acquire(words, device.mapped)
         except MemoryError:
             device.empty_cache()  # what waits for reuse in other sizes may be what is missing
-            buffer = device.pool.acquire(words, device.mapped)
-    return Array(Storage(device, buffer), shape, dtype)
+            return device.pool.acquire(words, device.mapped)
+
+
+def put_off(function: str, args: tuple[Any, ...], shape: tuple[int, ...], dtype: np.dtype = FLOAT) -> Array:
+    """Return an array that is computed when it is read: see `Expression`; `shape` has at least one element.
+
+    Raises:
+        ValueError: the array is larger than a buffer of this device may be.
+    """
+    device = _fitting(shape)
+    for arg in args:
+        if type(arg) is tuple and arg[0].device is not device:
+            arg[0].device.check_open()
+    storage = Storage(device, None, fusion.Expression(function, args, math.prod(shape)))
+    device.wait_for(storage)
+    return Array(storage, shape, dtype)
 
 
 def check_integers(data: np.ndarray, low: int, high: int) -> None:
@@ -156,6 +218,7 @@ def write(target: Array, data: np.ndarray) -> None:
     """Replace the values of an array in place."""
     target.storage.device.check_open()
     words, _ = words_of(data)
+    target.storage.settle()
     upload(target.storage, words.reshape(-1), fresh=False)
     target.storage.version += 1
 
@@ -198,11 +261,11 @@ def download(storage: Storage, words: int) -> np.ndarray:
 
 
 def _download(storage: Storage, words: int) -> np.ndarray:
-    device, out = storage.device, np.empty(words, UINT)
+    device, out, buffer = storage.device, np.empty(words, UINT), storage.buffer
     if device.mapped:
         device.stream.flush()
-        assert storage.buffer.host is not None
-        out[:] = storage.buffer.host[:words]
+        assert buffer.host is not None
+        out[:] = buffer.host[:words]
         return out
     for start in range(0, words, _CHUNK):
         size = min(_CHUNK, words - start)

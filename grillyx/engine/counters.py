@@ -41,7 +41,7 @@ def counters() -> dict[str, int]:
 
         >>> import grillyx
         >>> before = grillyx.counters()
-        >>> y = grillyx.Tensor([1.0, 2.0]) * 3
+        >>> y = (grillyx.Tensor([1.0, 2.0]) * 3 + 1).numpy()
         >>> grillyx.counters()["dispatches"] - before["dispatches"]
         1
     """

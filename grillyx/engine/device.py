@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from typing import Any
 
@@ -93,6 +94,8 @@ class Device:
         self.stream = Stream(self.manager, self.sync, debug)
         self.pool = Pool(self.manager, self.max_bytes, self.stream.pending)
         self._algorithms: OrderedDict[tuple, tuple[Any, frozenset[int]]] = OrderedDict()
+        self._waiting: list[weakref.ref] = []  # storages whose computation is put off
+        self._prune_at = 256
 
     def __repr__(self) -> str:
         state = " (closed)" if self.closed else ""
@@ -123,6 +126,27 @@ class Device:
             cache.popitem(last=False)
         return made
 
+    def wait_for(self, storage: Any) -> None:
+        """Remember a storage whose computation is put off."""
+        with self.lock:
+            self._waiting.append(weakref.ref(storage))
+            if len(self._waiting) > self._prune_at:
+                self._prune_at = max(256, 2 * len(self._prune()))
+
+    def _prune(self) -> list[weakref.ref]:
+        self._waiting = [ref for ref in self._waiting if (s := ref()) is not None and s.expression is not None]
+        return self._waiting
+
+    def compute_waiting(self, source: Any = None) -> None:
+        """Compute what was put off, or of that only what reads the storage `source`."""
+        with self.lock:
+            # the newest first: what is only part of it is gone then
+            for ref in reversed(self._prune()):
+                storage = ref()
+                if storage is not None and storage.expression is not None:
+                    if source is None or source in storage.expression.leaves:
+                        storage.compute()
+
     def empty_cache(self) -> None:
         """Give the pool's waiting buffers, and the pipelines bound to them, back to the driver."""
         self.check_open()
@@ -133,9 +157,10 @@ class Device:
                 del self._algorithms[key]
 
     def synchronize(self) -> None:
-        """Run all that was recorded and wait for it."""
+        """Compute all that was put off, run all that was recorded, and wait for it."""
         self.check_open()
         with self.lock:
+            self.compute_waiting()
             self.stream.flush()
 
     def close(self) -> None:

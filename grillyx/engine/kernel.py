@@ -31,7 +31,8 @@ def grid(threads: int, local: int = 64) -> tuple[int, int, int]:
     return (-(-groups // rows), rows, 1)
 
 
-def _read(name: str) -> bytes:
+def read_shader(name: str) -> bytes:
+    """Return the SPIR-V of a shader, or of a variant of one; a checkout compiles it if it is stale."""
     target = _SPIRV / f"{name}.spv"
     if _SOURCES is not None and _SOURCES.parent != _PACKAGE:
         source = _SOURCES / f"{name.partition('.')[0]}.comp"
@@ -55,7 +56,7 @@ class Kernel:
 
     def __init__(self, name: str, code: bytes | None = None) -> None:
         self.name = name
-        self.code = _read(name) if code is None else code
+        self.code = read_shader(name) if code is None else code
         self.interface = face = reflect(self.code)
         self._push_names = [n for n, _ in face.push]
         self._push = struct.Struct("<" + "".join(f for _, f in face.push))
@@ -96,22 +97,27 @@ class Kernel:
         values = tuple([given.pop(name, default) for name, _, default in self._spec])
         if given:
             self._complain(given)
-        storages = [getattr(a, "storage", a) for a in arrays]
+        self.launch(groups, work, [getattr(a, "storage", a) for a in arrays], push, self._bits(values))
+
+    def launch(self, groups: tuple[int, int, int], work: int, storages: list, push: list, bits: tuple[int, ...]) -> None:
+        """Record one dispatch, with everything in the order of the interface."""
         device = storages[0].device
         if device.closed:
             device.check_open()
-        ids = []
-        buffers = []
-        for s in storages:
-            if s.device is not device:
-                s.device.check_open()
-            buffers.append(s.buffer)
-            ids.append(s.buffer.id)
-        bits = self._bits(values)
-        data = np.frombuffer(self._push.pack(*push), np.uint32) if push else _NO_PUSH
-        key = (self, bits, groups, *ids)
         with device.lock:
-            algorithm = device.algorithm(key, buffers, self.code, groups, bits, data)
+            for k in self._writes:
+                if storages[k].awaited:  # an expression that was put off still needs the values of now
+                    storages[k].settle()
+            ids = []
+            buffers = []
+            for s in storages:
+                if s.device is not device:
+                    s.device.check_open()
+                buffer = s.buffer
+                buffers.append(buffer)
+                ids.append(buffer.id)
+            data = np.frombuffer(self._push.pack(*push), np.uint32) if push else _NO_PUSH
+            algorithm = device.algorithm((self, bits, groups, *ids), buffers, self.code, groups, bits, data)
             reads, writes = [ids[k] for k in self._reads], [ids[k] for k in self._writes]
             device.stream.record(algorithm, data, reads, writes, work or 4 * sum(b.words for b in buffers), self.name)
 

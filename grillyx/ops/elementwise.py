@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, Array, empty
-from grillyx.engine.kernel import grid, kernel
+from grillyx.engine.array import FLOAT, Array
 from grillyx.ops import Result
-from grillyx.ops.pointwise import COMPARISONS, apply, cast, choose, combine, common
+from grillyx.ops.pointwise import COMPARISONS, apply, cast, choose, combine, common, slope
 from grillyx.ops.reduce import unbroadcast
 from grillyx.ops.shape import expanded, fill
 
@@ -33,16 +32,7 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
     if name == "affine":
         return y, lambda g: (apply(g, "affine", a, 0.0),)
 
-    def pullback(g: Array) -> Any:
-        gx = empty(g.shape)
-        if gx.size:
-            quads = -(-gx.size // 4)
-            kernel(f"unary_backward.{name}")(
-                grid(quads), 16 * gx.size, x=kept_x or g, y=kept_y or g, gy=g, gx=gx, quads=quads, a=a, b=b
-            )
-        return (gx,)
-
-    return y, pullback
+    return y, lambda g: (slope(g, name, kept_x, kept_y, a, b),)
 
 
 def _share(a: Array, b: Array, y: Array) -> Array:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
+from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty, put_off
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops.shape import broadcast_strides, collapse
+from grillyx.engine.link import FULL
+from grillyx.ops.shape import broadcast_strides, collapse, fill, reading
 
 COMPARISONS = frozenset(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"))
 _CODES = {FLOAT: 0, INT: 1, UINT: 2, BOOL: 0}
@@ -29,11 +32,27 @@ def cast(x: Array, dtype: np.dtype) -> Array:
 def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
     """Return ``f(x)`` without a gradient."""
     x = cast(x, FLOAT)
-    y = empty(x.shape, BOOL if name in COMPARISONS else FLOAT)
-    if y.size:
-        quads = -(-y.size // 4)
-        kernel(f"unary.{name}")(grid(quads), 8 * y.size, x=x, y=y, quads=quads, a=a, b=b)
-    return y
+    dtype = BOOL if name in COMPARISONS else FLOAT
+    if x.size == 0:
+        return empty(x.shape, dtype)
+    known = x.storage.expression and x.storage.expression.number
+    if known is not None and name == "affine":
+        return fill(x.shape, a * known + b)
+    if name == "affine":  # fewer numbers to pass; the values are the same to the bit
+        if b == 0.0 and math.copysign(1.0, b) < 0:
+            name = "times"
+        elif a == 1.0:
+            name, a, b = "plus", b, 0.0
+    return put_off(f"unary.{name}", ((x.storage, FULL, 0), float(a), float(b)), x.shape, dtype)
+
+
+def slope(g: Array, name: str, x: Array | None, y: Array | None, a: float, b: float) -> Array:
+    """Return ``g * f'(x)``, where the derivative takes x, or y = f(x), or both."""
+    if g.size == 0:
+        return empty(g.shape)
+    values = [0.0 if v is None else (v.storage, FULL, 0) for v in (x, y)]
+    inner = put_off(f"unary_backward.{name}", (*values, float(a), float(b)), g.shape)
+    return combine(g, inner, "multiply")
 
 
 def common(a: Array, b: Array, name: str) -> tuple[Array, Array, np.dtype]:
@@ -49,9 +68,14 @@ def combine(a: Array, b: Array, name: str) -> Array:
     """Return ``g(a, b)`` with broadcasting, without a gradient."""
     a, b, dtype = common(a, b, name)
     shape = np.broadcast_shapes(a.shape, b.shape)
+    if 0 in shape:
+        return empty(shape, BOOL if name in COMPARISONS else dtype)
+    if dtype == FLOAT:
+        ways = reading(a.shape, shape), reading(b.shape, shape)
+        if None not in ways:
+            leaves = tuple((x.storage, *way) for x, way in zip((a, b), ways, strict=True))  # type: ignore[misc]
+            return put_off(f"binary.{name}", leaves, shape, BOOL if name in COMPARISONS else FLOAT)
     y = empty(shape, BOOL if name in COMPARISONS else dtype)
-    if y.size == 0:
-        return y
     kind = _CODES[dtype]
     if a.size == b.size == y.size:
         quads = -(-y.size // 4)

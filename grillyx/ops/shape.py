@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, Array, empty
+from grillyx.engine.array import FLOAT, Array, empty, put_off
 from grillyx.engine.kernel import grid, kernel
+from grillyx.engine.link import COLUMN, FULL, ONE, ROW
 from grillyx.ops import Result
 
 Shape = tuple[int, ...]
@@ -71,13 +73,32 @@ def strided_copy(
 
 def fill(shape: Shape, value: float, dtype: np.dtype = FLOAT) -> Array:
     """Return an array full of one value."""
+    if 0 in shape:
+        return empty(shape, dtype)
+    if dtype.kind in "fb":
+        return put_off("", (float(FLOAT.type(bool(value) if dtype.kind == "b" else value)),), shape, dtype)
     y = empty(shape, dtype)
-    if y.size:
-        word = np.array(value, dtype)
-        bits = word.astype(FLOAT if dtype.kind == "b" else dtype).view(np.uint32)
-        quads = -(-y.size // 4)
-        kernel("fill")(grid(quads), 4 * y.size, y=y, quads=quads, value=int(bits))
+    quads = -(-y.size // 4)
+    kernel("fill")(grid(quads), 4 * y.size, y=y, quads=quads, value=int(np.array(value, dtype).view(np.uint32)))
     return y
+
+
+def reading(shape: Shape, target: Shape) -> tuple[int, int] | None:
+    """Return how a fused kernel reads an array of `shape` that is broadcast to `target`, or None if it cannot."""
+    size, total = math.prod(shape), math.prod(target)
+    if size == total:
+        return FULL, 0
+    if size == 1:
+        return ONE, 0
+    own = tuple(itertools.dropwhile(lambda n: n == 1, shape))
+    if size % 4 == 0 and own == target[len(target) - len(own) :]:
+        return ROW, size // 4
+    padded = (1,) * (len(target) - len(shape)) + shape
+    last = max(k for k, n in enumerate(padded) if n != 1)
+    run = math.prod(target[last + 1 :])
+    if run % 4 == 0 and padded[: last + 1] == target[: last + 1]:
+        return COLUMN, run // 4
+    return None
 
 
 def permuted(x: Array, order: Sequence[int]) -> Array:
@@ -98,6 +119,9 @@ def expanded(x: Array, shape: Shape) -> Array:
         return x
     if x.size == math.prod(shape):
         return x.reshape(shape)
+    way = reading(x.shape, shape)
+    if way is not None and x.dtype.kind in "fb" and 0 not in shape:
+        return put_off("", ((x.storage, *way),), shape, x.dtype)
     y = empty(shape, x.dtype)
     strided_copy(x, 0, broadcast_strides(x.shape, shape), y, 0, strides_of(shape), shape)
     return y

@@ -33,6 +33,8 @@ float gelu_tanh_slope(float x) {
 float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y * (1.0 - s); }
 
 #define F_affine fma(a, x, b)
+#define F_plus x + a
+#define F_times a * x
 #define F_abs abs(x)
 #define F_exp exp(x)
 #define F_log log(x)
@@ -71,6 +73,8 @@ float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y *
 #define F_divide_by x / a
 
 #define D_affine a
+#define D_plus 1.0
+#define D_times a
 #define D_abs sign(x)
 #define D_exp y
 #define D_log 1.0 / x

@@ -141,6 +141,7 @@ def test_backward_uses_what_the_loss_recorded() -> None:
     output = Tensor(normal(2, 3), requires_grad=True) * 1.0
     loss = loss_fn(output, labels)
     ones = np.ones_like(loss)
+    grillyx.synchronize()
     before = grillyx.counters()["dispatches"]
     assert loss_fn.backward(ones, output, labels).array.shape == (2, 3)
     assert grillyx.counters()["dispatches"] == before + 1
