@@ -43,23 +43,15 @@ class Storage:
         return self._buffer  # type: ignore[return-value]
 
     @buffer.setter
-    def buffer(self, buffer: Buffer) -> None:
+    def buffer(self, buffer: Buffer | None) -> None:
         self._buffer = buffer
 
     def compute(self) -> None:
         """Compute what was put off."""
         self.device.check_open()
         with self.device.lock:
-            if self.expression is None:
-                return
-            buffer = self._buffer = _acquire(self.device, self.expression.words)
-            try:
-                fusion.run(self)
-            except BaseException:
-                self._buffer = None
-                self.device.pool.release(buffer)
-                raise
-            self.expression = None
+            if self.expression is not None:
+                fusion.compute(self, lambda words: _acquire(self.device, words))
 
     def settle(self) -> None:
         """Compute every expression that reads this, before its values change."""

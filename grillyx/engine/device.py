@@ -143,9 +143,9 @@ class Device:
             # the newest first: what is only part of it is gone then
             for ref in reversed(self._prune()):
                 storage = ref()
-                if storage is not None and storage.expression is not None:
-                    if source is None or source in storage.expression.leaves:
-                        storage.compute()
+                waits = storage is not None and storage.expression is not None
+                if waits and (source is None or storage.expression.reads(source)):
+                    storage.compute()
 
     def empty_cache(self) -> None:
         """Give the pool's waiting buffers, and the pipelines bound to them, back to the driver."""

@@ -7,19 +7,21 @@ what it is made of: ``relu(a * b + c)`` is one pass over memory, and what nobody
 from __future__ import annotations
 
 import struct
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
 from grillyx.engine.kernel import Kernel, grid, kernel, read_shader
-from grillyx.engine.link import FULL, Library, Program, link
+from grillyx.engine.link import COLUMN, FULL, ROW, Library, Program, link
 
 if TYPE_CHECKING:
-    from grillyx.engine.array import Storage
+    from collections.abc import Callable
 
-MAX_STEPS, MAX_LEAVES = 24, 7
+    from grillyx.engine.array import Storage
+    from grillyx.engine.pool import Buffer
+
+MAX_STEPS, MAX_LEAVES, MAX_OUTPUTS = 24, 7, 8
 _MAX_NUMBERS = 24  # among the push constants, of which there are 128 bytes
-# a result that is used again is computed again if that takes no more than this; else it is stored
-_CHEAP_STEPS, _CHEAP_LEAVES = 6, 2
 _FUNCTIONS = {"unary": "f", "unary_backward": "df", "binary": "on_floats"}
 
 Leaf = tuple["Storage", int, int]  # a storage, how it is read (see `link`), and its size or run for that, in quads
@@ -34,26 +36,20 @@ class Expression:
         words: the number of elements.
     """
 
-    __slots__ = ("args", "function", "leaves", "numbers", "steps", "uses", "words")
+    __slots__ = ("args", "function", "leaves", "numbers", "steps", "words")
 
     def __init__(self, function: str, args: tuple[Leaf | float, ...], words: int) -> None:
-        self.function, self.args, self.words, self.uses = function, args, words, 0
+        self.function, self.args, self.words = function, args, words
         inputs = [a for a in args if type(a) is tuple]
-        for storage in {leaf[0] for leaf in inputs}:
-            inner = storage.expression
-            if inner is not None:
-                inner.uses += 1
-                if inner.uses > 1 and (inner.steps > _CHEAP_STEPS or len(inner.leaves) > _CHEAP_LEAVES):
-                    storage.compute()
         for storage, kind, _ in inputs:
             if kind != FULL and storage.expression is not None:
                 storage.compute()
         while True:
-            steps, numbers, leaves = 1, len(args) - len(inputs), set()
+            steps, numbers, leaves = 1, len(args) - len(inputs), frozenset[int]()
             for storage, kind, _ in inputs:
                 inner = storage.expression
                 if inner is None:
-                    leaves.add(storage)
+                    leaves |= {id(storage)}
                     numbers += kind != FULL
                 else:
                     steps += inner.steps
@@ -65,8 +61,17 @@ class Expression:
             parts = [(s.expression.steps, k) for k, (s, _, _) in enumerate(inputs) if s.expression is not None]
             inputs[max(parts)[1]][0].compute()
         self.steps, self.numbers, self.leaves = steps, numbers, leaves
-        for storage in leaves:
+        for storage, _, _ in inputs:
             storage.awaited = True
+
+    def reads(self, source: Storage) -> bool:
+        """Tell whether this needs the values of a storage."""
+        for arg in self.args:
+            if type(arg) is tuple:
+                inner = arg[0].expression
+                if arg[0] is source or (inner is not None and inner.reads(source)):
+                    return True
+        return False
 
     @property
     def number(self) -> float | None:
@@ -74,61 +79,96 @@ class Expression:
         return self.args[0] if self.function == "" and type(self.args[0]) is float else None
 
 
-def run(storage: Storage) -> None:
-    """Compute a storage that has an expression; its buffer is there already."""
+def compute(storage: Storage, acquire: Callable[[int], Buffer]) -> None:
+    """Compute a storage that has an expression, and with it the parts of it that somebody else holds too."""
     expression = storage.expression
     assert expression is not None
-    quads = -(-expression.words // 4)
-    if expression.number is not None:
-        bits = struct.unpack("<I", struct.pack("<f", expression.number))[0]
-        kernel("fill")(grid(quads), 4 * expression.words, y=storage, quads=quads, value=bits)
-        return
-    gathered = _Gathered(expression)
-    if len(gathered.leaves) >= storage.device.info.max_bindings:
+    gathered = _Gathered(storage)
+    if gathered.bindings > storage.device.info.max_bindings:
         for arg in expression.args:
             if type(arg) is tuple and arg[0].expression is not None:
                 arg[0].compute()
-        gathered = _Gathered(expression)
-    shader = _linked(gathered.program())
-    leaves = list(gathered.leaves)
-    push = [quads, *(size for _, kind, size in leaves if size), *gathered.numbers]
-    storages = [s for s, _, _ in leaves]
-    shader.launch(grid(quads), 4 * expression.words * (len(leaves) + 1), [*storages, storage], push, ())
+        gathered = _Gathered(storage)
+    outputs = gathered.outputs()
+    taken = []
+    try:
+        for s in outputs:
+            taken.append(acquire(expression.words))
+            s.buffer = taken[-1]
+        gathered.launch(outputs)
+    except BaseException:
+        for s, buffer in zip(outputs, taken, strict=False):
+            s.buffer = None
+            storage.device.pool.release(buffer)
+        raise
+    for s in outputs:
+        s.expression = None
 
 
 class _Gathered:
     """An expression with all that is still waiting inside it, as a program and what it reads."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, root: Storage) -> None:
+        self.root = root
         self.leaves: dict[Leaf, int] = {}
         self.numbers: list[float] = []
         self.steps: list[tuple[str, list[tuple[str, int]]]] = []
-        self._known: dict[Expression, tuple[str, int]] = {}
-        self._last = self._value(expression)
+        self.inside: dict[Storage, int] = {root: 0}  # how often a storage stands in this expression
+        self._known: dict[Storage, tuple[str, int]] = {}
+        self._value(root)
 
-    def _value(self, e: Expression) -> tuple[str, int]:
-        found = self._known.get(e)
+    @property
+    def bindings(self) -> int:
+        """Buffers that the kernel may need."""
+        return len(self.leaves) + min(MAX_OUTPUTS, len(self.inside))
+
+    def _value(self, storage: Storage) -> tuple[str, int]:
+        found = self._known.get(storage)
         if found is None:
+            e = storage.expression
+            assert e is not None
             unused = _unused(e.function) if e.function else ()
             values = [("zero", 0) if k in unused else self._argument(arg) for k, arg in enumerate(e.args)]
             if e.function:
                 self.steps.append((e.function, values))
                 values = [("step", len(self.steps) - 1)]
-            found = self._known[e] = values[0]
+            found = self._known[storage] = values[0]
         return found
 
     def _argument(self, arg: Leaf | float) -> tuple[str, int]:
-        if type(arg) is tuple:
-            if arg[0].expression is not None:
-                return self._value(arg[0].expression)
+        if type(arg) is not tuple:
+            self.numbers.append(arg)  # type: ignore[arg-type]
+            return "number", len(self.numbers) - 1
+        if arg[0].expression is None:
             return "leaf", self.leaves.setdefault(arg, len(self.leaves))
-        self.numbers.append(arg)  # type: ignore[arg-type]
-        return "number", len(self.numbers) - 1
+        self.inside[arg[0]] = self.inside.get(arg[0], 0) + 1
+        return self._value(arg[0])
 
-    def program(self) -> Program:
+    def outputs(self) -> list[Storage]:
+        """Return what to store: the root, and the last of the parts that are held from outside of it.
+
+        Counting references is an estimate, which decides about speed alone: what is not stored is computed when needed.
+        """
+        # beside its places in this expression, two dicts, `s` and the call hold a part that nobody else holds
+        held = [s for s, n in self.inside.items() if s is not self.root and sys.getrefcount(s) > n + 4]
+        return [self.root, *(s for s in held if self._known[s][0] == "step")][:MAX_OUTPUTS]
+
+    def launch(self, outputs: list[Storage]) -> None:
+        words = self.root.expression.words  # type: ignore[union-attr]
+        quads = -(-words // 4)
+        if not self.steps and not self.leaves:
+            bits = struct.unpack("<I", struct.pack("<f", self.numbers[0]))[0]
+            kernel("fill")(grid(quads), 4 * words, y=self.root, quads=quads, value=bits)
+            return
+        push = [quads, *(size for _, kind, size in self.leaves if kind in (ROW, COLUMN)), *self.numbers]
+        storages = [*(s for s, _, _ in self.leaves), *outputs]
+        _linked(self.program(outputs)).launch(grid(quads), 4 * words * len(storages), storages, push, ())
+
+    def program(self, outputs: list[Storage]) -> Program:
         first = {"zero": -1, "leaf": 0, "number": len(self.leaves), "step": len(self.leaves) + len(self.numbers)}
         steps = tuple((name, tuple(first[kind] + k for kind, k in values)) for name, values in self.steps)
-        return Program(tuple(kind for _, kind, _ in self.leaves), len(self.numbers), steps)
+        results = tuple(first[kind] + k for kind, k in map(self._known.__getitem__, outputs))
+        return Program(tuple(kind for _, kind, _ in self.leaves), len(self.numbers), steps, results)
 
 
 @cache

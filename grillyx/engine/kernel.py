@@ -106,7 +106,8 @@ class Kernel:
             device.check_open()
         with device.lock:
             for k in self._writes:
-                if storages[k].awaited:  # an expression that was put off still needs the values of now
+                # an expression that was put off still needs the values of now
+                if storages[k].awaited and storages[k].expression is None:
                     storages[k].settle()
             ids = []
             buffers = []

@@ -38,11 +38,13 @@ class Program:
         leaves: how each leaf is read, `FULL`, `ONE`, `ROW` or `COLUMN`.
         constants: how many numbers come as push constants.
         steps: ``(module, values)``: which compiled shader's function, and its arguments.
+        results: the values that are stored.
     """
 
     leaves: tuple[int, ...]
     constants: int
     steps: tuple[tuple[str, tuple[int, ...]], ...]
+    results: tuple[int, ...]
 
 
 class Library:
@@ -144,7 +146,7 @@ class _Builder:
 
 
 def link(program: Program, libraries: dict[str, Library], functions: dict[str, str]) -> bytes:
-    """Return the shader of a program: buffers x0, x1, ..., y; push constants quads, r0, r1, ..., c0, c1, ...
+    """Return the shader of a program: buffers x0, x1, ..., y0, y1, ...; push constants quads, r0, r1, ..., c0, c1, ...
 
     `functions` names the function of each library.
     ``rk`` is the size of a `ROW` leaf, or the length of a `COLUMN`'s run, in quads of four elements.
@@ -154,7 +156,8 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
     quad, triple, truth = b.only(23, floats, 4), b.only(23, uints, 3), b.only(20)
     local = b.only(32, _LOCAL_VARIABLE, floats)
     zero = b.only(43, uints, 0)
-    chain = _chain(b, program, libraries, functions, floats, local)
+    results = b.only(30, *[floats] * len(program.results))
+    chain = _chain(b, program, libraries, functions, floats, local, results)
 
     def variable(storage: int, pointee: int) -> int:
         out, pointer = b.new(), b.only(32, storage, pointee)
@@ -190,7 +193,7 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
     leaves = [
         buffer(k, f"x{k}", floats if one else quad, 4 if one else 16, True) for k, one in enumerate(single)
     ]
-    y = buffer(len(leaves), "y", quad, 16, False)
+    stored = [buffer(len(leaves) + k, f"y{k}", quad, 16, False) for k in range(len(program.results))]
     place, groups = variable(_UNIFORM_INPUT, triple), variable(_UNIFORM_INPUT, triple)
     b.put(b.annotations, 71, place, 11, 28)  # GlobalInvocationId
     b.put(b.annotations, 71, groups, 11, 24)  # NumWorkgroups
@@ -230,9 +233,10 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
     parts = []
     for c in range(4):
         own = [v if one else b.value(81, floats, v, c) for v, one in zip(values, single, strict=True)]
-        parts.append(b.value(_CALL, floats, chain, *own, *constants))
-    target = b.value(65, b.only(32, _STORAGE_BUFFER, quad), y, zero, i)
-    b.put(b.code, 62, target, b.value(80, quad, *parts))
+        parts.append(b.value(_CALL, results, chain, *own, *constants))
+    for k, y in enumerate(stored):
+        target = b.value(65, b.only(32, _STORAGE_BUFFER, quad), y, zero, i)
+        b.put(b.code, 62, target, b.value(80, quad, *(b.value(81, floats, part, k) for part in parts)))
     b.put(b.code, 249, after)
     b.put(b.code, 248, after)
     b.put(b.code, 253)
@@ -241,16 +245,17 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
 
 
 def _chain(
-    b: _Builder, program: Program, libraries: dict[str, Library], names: dict[str, str], floats: int, local: int
-) -> int:
-    """Write the function that computes one element from its leaves and constants."""
+    b: _Builder, program: Program, libraries: dict[str, Library], names: dict[str, str], floats: int, local: int,
+    results: int,
+) -> int:  # fmt: skip
+    """Write the function that computes the results for one element from its leaves and constants."""
     functions = {}
     for module, library in libraries.items():
         old = library.names[names[module]]
         returned = library.globals[library.functions[old][0][1][0]]
         functions[module] = b.function(library, old, {}), returned[0] != _FLOAT
     out, inputs = b.new(), len(program.leaves) + program.constants
-    b.put(b.code, _FUNCTION, floats, out, 0, b.only(33, floats, *[floats] * inputs))
+    b.put(b.code, _FUNCTION, results, out, 0, b.only(33, results, *[floats] * inputs))
     values = [b.new() for _ in range(inputs)]
     for v in values:
         b.put(b.code, _PARAMETER, floats, v)
@@ -265,7 +270,7 @@ def _chain(
         kind = b.only(21, 32, 0) if is_bits else floats
         result = b.value(_CALL, kind, target, *mine)
         values.append(b.value(124, floats, result) if is_bits else result)
-    b.put(b.code, 254, values[-1])
+    b.put(b.code, 254, b.value(80, results, *(values[k] for k in program.results)))
     b.put(b.code, _FUNCTION_END)
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Container
 from typing import Any
@@ -45,6 +46,7 @@ class Pool:
     def __init__(self, manager: Any, max_bytes: int, pending: set[int]) -> None:
         self.manager, self.max_bytes, self.pending = manager, max_bytes, pending
         self._free: dict[tuple[bool, int], dict[int, Buffer]] = defaultdict(dict)
+        self._order: dict[tuple[bool, int], list[int]] = defaultdict(list)  # a heap of the numbers, some gone or twice
         self._places: dict[tuple[int, bool, int], list[int]] = {}
         self._place = 0
         self._next = 0
@@ -62,24 +64,29 @@ class Pool:
         COUNTERS.live_buffers += 1
         self._place += 1
         if self._place > _MAX_PLACES:  # a long loop that reads nothing: no places to remember
-            return self._lowest(free, busy) or self._create(mapped, size)
+            return self._lowest(mapped, size, busy) or self._create(mapped, size)
         if len(self._places) > _MAX_KNOWN:
             self._places.clear()
         known = self._places.setdefault((self._place, mapped, size), [])
         for number in known:
             if number not in busy and (buffer := free.pop(number, None)):
                 return buffer
-        taken = self._lowest(free, busy) if len(known) != 1 else None
+        taken = self._lowest(mapped, size, busy) if len(known) != 1 else None
         buffer = taken or self._create(mapped, size)
         known.append(buffer.id)
         del known[:-_CHOICES]
         return buffer
 
-    @staticmethod
-    def _lowest(free: dict[int, Buffer], busy: Container[int]) -> Buffer | None:
-        # a copy: memory that is collected meanwhile gives its buffers back
-        fitting = [number for number in list(free) if number not in busy]
-        return free.pop(min(fitting)) if fitting else None
+    def _lowest(self, mapped: bool, size: int, busy: Container[int]) -> Buffer | None:
+        free, order = self._free[mapped, size], self._order[mapped, size]
+        if busy:
+            # a copy: memory that is collected meanwhile gives its buffers back
+            number = min((n for n in list(free) if n not in busy), default=None)
+            return None if number is None else free.pop(number, None)
+        while order:
+            if (buffer := free.pop(heapq.heappop(order), None)) is not None:
+                return buffer
+        return None
 
     def _create(self, mapped: bool, size: int) -> Buffer:
         try:
@@ -98,7 +105,12 @@ class Pool:
     def release(self, buffer: Buffer) -> None:
         """Give a buffer back."""
         COUNTERS.live_buffers -= 1
-        self._free[buffer.mapped, buffer.words][buffer.id] = buffer
+        key = buffer.mapped, buffer.words
+        free, order = self._free[key], self._order[key]
+        free[buffer.id] = buffer
+        heapq.heappush(order, buffer.id)
+        if len(order) > 2 * len(free) + 64:
+            self._order[key] = sorted(free)
 
     def drain(self) -> set[int]:
         """Free all waiting buffers and return their numbers."""
@@ -110,5 +122,6 @@ class Pool:
                 buffer.host = None
                 buffer.tensor.destroy()
         self._free.clear()
+        self._order.clear()
         self._places.clear()
         return gone
