@@ -99,7 +99,9 @@ class Kernel:
             self._complain(given)
         self.launch(groups, work, [getattr(a, "storage", a) for a in arrays], push, self._bits(values))
 
-    def launch(self, groups: tuple[int, int, int], work: int, storages: list, push: list, bits: tuple[int, ...]) -> None:
+    def launch(
+        self, groups: tuple[int, int, int], work: int, storages: list, push: list, bits: tuple[int, ...]
+    ) -> None:
         """Record one dispatch, with everything in the order of the interface."""
         device = storages[0].device
         if device.closed:
@@ -125,7 +127,7 @@ class Kernel:
 
 @cache
 def kernel(name: str) -> Kernel:
-    """Return the kernel of the shader ``name.comp``, or of a variant, such as ``unary.exp``."""
+    """Return the kernel of the shader ``name.comp``, or of a variant, such as ``binary.add``."""
     return Kernel(name)
 
 

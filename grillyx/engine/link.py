@@ -187,12 +187,14 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
         return out
 
     sized = [k for k, leaf in enumerate(program.leaves) if leaf in (ROW, COLUMN)]
-    push = [("quads", uints), *((f"r{k}", uints) for k in sized), *((f"c{k}", floats) for k in range(program.constants))]
+    push = [
+        ("quads", uints),
+        *((f"r{k}", uints) for k in sized),
+        *((f"c{k}", floats) for k in range(program.constants)),
+    ]
     pushed = variable(_PUSH_CONSTANT, block(_PUSH_CONSTANT, push))
     single = [leaf in (ONE, COLUMN) for leaf in program.leaves]
-    leaves = [
-        buffer(k, f"x{k}", floats if one else quad, 4 if one else 16, True) for k, one in enumerate(single)
-    ]
+    leaves = [buffer(k, f"x{k}", floats if one else quad, 4 if one else 16, True) for k, one in enumerate(single)]
     stored = [buffer(len(leaves) + k, f"y{k}", quad, 16, False) for k in range(len(program.results))]
     place, groups = variable(_UNIFORM_INPUT, triple), variable(_UNIFORM_INPUT, triple)
     b.put(b.annotations, 71, place, 11, 28)  # GlobalInvocationId

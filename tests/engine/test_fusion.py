@@ -209,7 +209,9 @@ def test_constants_keep_their_bits(value: float) -> None:
     x = floats(9)
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal((Tensor(x) * value).numpy(), x * np.float32(value))
-        np.testing.assert_array_equal((Tensor(np.zeros((3, 3))) * 0.0 + value).numpy(), np.full((3, 3), value, np.float32))
+        np.testing.assert_array_equal(
+            (Tensor(np.zeros((3, 3))) * 0.0 + value).numpy(), np.full((3, 3), value, np.float32)
+        )
 
 
 def test_failed_computation_leaves_it_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,8 +230,6 @@ def test_sizes_that_no_device_takes_are_refused_at_once() -> None:
     x = Tensor(np.ones(1))
     with pytest.raises(ValueError, match="too large"):
         put_off("unary.exp", ((x.array.storage, ONE, 0),), (words,), FLOAT)
-
-
 
 
 def test_every_function_links() -> None:
@@ -254,5 +254,7 @@ def test_every_function_links() -> None:
         assert [b for b, _ in face.buffers] == [*(f"x{k}" for k in range(count)), "y0", "y1"]
         assert [readonly for _, readonly in face.buffers] == [True] * count + [False] * 2
         if validator:
-            done = subprocess.run([validator, "--target-env", "vulkan1.1"], input=code, capture_output=True, check=False)
+            done = subprocess.run(
+                [validator, "--target-env", "vulkan1.1"], input=code, capture_output=True, check=False
+            )
             assert done.returncode == 0, f"{name}: {done.stderr.decode()}"

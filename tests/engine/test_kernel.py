@@ -51,7 +51,7 @@ def test_a_shader_with_variants_is_compiled_once_for_each():
     assert {"exp", "relu", "affine"} <= set(variants(source))
     assert "floor" not in variants(kernels._SOURCES / "unary_backward.comp")  # it has no derivative
     assert variants(kernels._SOURCES / "fill.comp") == []
-    assert kernel("unary.exp").code != kernel("unary.log").code
+    assert kernels.read_shader("unary.exp") != kernels.read_shader("unary.log")
     with pytest.raises(ShaderError, match=r"unary\.nonsense\.spv is missing"):
         kernels.Kernel("unary.nonsense")
 
@@ -98,7 +98,11 @@ def test_without_a_compiler_the_error_says_what_to_install(tmp_path, monkeypatch
         custom_kernel("surrogate", {"USER_SURROGATE(x,alpha)": "2.0 * x"})
 
 
-@pytest.mark.parametrize("path", sorted(kernels._SOURCES.glob("*.comp")), ids=lambda p: p.stem)
+# the functions that fused kernels are linked from have no buffers
+WHOLE = [p for p in sorted(kernels._SOURCES.glob("*.comp")) if not p.stem.startswith("unary")]
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda p: p.stem)
 def test_a_buffer_that_is_only_read_says_so(path):
     """A buffer that is not `readonly` and is never written would cost submits on a GPU."""
     source = path.read_text()
