@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
-from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.pointwise import apply, cast, combine
@@ -27,23 +26,18 @@ _GROUP = 256  # threads of a workgroup on a GPU
 _GROUPS = 1024  # workgroups that keep a GPU busy
 
 
-def body(device: Device) -> str:
-    """Return how this device reads rows: ``"runs"`` for each thread on CPU devices, ``"neighbours"`` on GPUs.
+def neighbours(x: Array) -> bool:
+    """Tell whether threads that are neighbours should read rows together, as on GPUs, or else each a run of its own.
 
     Raises:
-        ValueError: ``GRILLYX_REDUCE`` names another.
+        ValueError: ``GRILLYX_REDUCE`` is neither of the two names.
     """
     wanted = os.environ.get("GRILLYX_REDUCE", "")
     if wanted == "":
-        return "runs" if device.info.type == "cpu" else "neighbours"
+        return x.storage.device.info.type != "cpu"
     if wanted not in BODIES:
         raise ValueError(f"GRILLYX_REDUCE: got {wanted!r}; expected one of {', '.join(BODIES)}.")
-    return wanted
-
-
-def power_below(n: int, most: int) -> int:
-    """Return the largest power of two that is at most n and `most`."""
-    return min(1 << max(n.bit_length() - 1, 0), most)
+    return wanted == "neighbours"
 
 
 @lru_cache(4096)
@@ -108,7 +102,7 @@ def _columns(x: Array, outer: int, rows: int, inner: int, name: str, scale: floa
 
 
 def _run(x: Array, outer: int, rows: int, inner: int, name: str, scale: float) -> Array:
-    near = body(x.storage.device) == "neighbours"
+    near = neighbours(x)
     name = "int_sum" if x.dtype == UINT and name == "sum" else _NAMES.get(x.dtype, "") + name  # sums wrap alike
     if inner == 1:
         return _rows(x, outer, rows, name, scale, near)
@@ -124,7 +118,7 @@ def _arg_chunks(results: int, rows: int, near: bool) -> int:
 
 
 def _find(x: Array, outer: int, rows: int, inner: int, name: str) -> Array:
-    near, found, count = body(x.storage.device) == "neighbours", None, rows
+    near, found, count = neighbours(x), None, rows
     while True:
         chunk = -(-count // _arg_chunks(outer * inner, count, near))
         chunks = -(-count // chunk)
