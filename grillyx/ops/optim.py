@@ -30,7 +30,7 @@ def _slots(name: str, a_slot: int, shared: int, bindings: int, count: int) -> in
 
 
 def _run(
-    name: str, tensors: Tensors, numbers: Numbers, /, most: int = 0, part: Array | None = None, **shared: Array | float
+    name: str, tensors: Tensors, numbers: Numbers, most: int = 0, part: Array | None = None, /, **shared: Array | float
 ) -> int:
     """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`: keys are its names, without the slot.
 
@@ -141,7 +141,7 @@ def norm_of(arrays: Sequence[Array], limit: float, largest: bool) -> tuple[Array
     most = _NORM_GROUPS["cpu" if norm.storage.device.info.type == "cpu" else "gpu"]
     part = empty((most * len(arrays),))
     options = {"LARGEST": int(largest)}
-    count = _run("norm_parts", {"x": arrays}, {"w": [a.size for a in arrays]}, most=most, part=part, **options)
+    count = _run("norm_parts", {"x": arrays}, {"w": [a.size for a in arrays]}, most, part, **options)
     kernel("norm_factor")((1, 1, 1), 4 * count, part=part, norm=norm, factor=factor, n=count, limit=limit, **options)
     return norm, factor
 

@@ -19,7 +19,7 @@ _TYPES = {INT: 1, UINT: 2}
 _NAMES = {INT: "int_", UINT: "uint_"}
 _EMPTY = {"sum": 0.0, "sum_of_squares": 0.0}
 _FEW = 256  # results that keep a CPU device busy
-_LITTLE = 32768  # values that one workgroup of a CPU device takes in as fast as two dispatches do
+_LITTLE = 8192  # quads that one workgroup of a CPU device takes in as fast as two dispatches do
 _FOLDED = 16384  # values of which two dispatches pay
 _LARGE = 1 << 18  # words or quads, more than a core's cache holds
 _GROUP = 256  # threads of a workgroup on a GPU
@@ -55,7 +55,7 @@ def _plan(results: int, count: int, near: bool, along: bool) -> tuple[int, int, 
     else:
         lanes = 1 if results >= _FEW or count < 16 else 8
         size = 64 if results >= 8 * _FEW or not (along or lanes == 1) else 8
-        chunks = 1 if results >= 8 or results * count <= _LITTLE // 4 else -(-32 // results)
+        chunks = 1 if results >= 8 or results * count <= _LITTLE else -(-32 // results)
         if not along and results * count > _LARGE:
             chunks = max(chunks, count // 512)  # further down a column, each row is on a page of its own
     return size, lanes, max(chunks, -(-count // (LONGEST_LOOP * lanes)))
