@@ -194,6 +194,24 @@ def _shape_kept(shape: Shape, axes: Sequence[int]) -> Shape:
     return tuple(1 if k in axes else n for k, n in enumerate(shape))
 
 
+def _spread(g: Array, shape: Shape, axes: tuple[int, ...], scale: float) -> Array:
+    """Return g, the gradient of a sum over some axes, times `scale` and repeated along them."""
+    steps = _steps(shape, axes)
+    if len(steps) > 1 or g.size == 0 or math.prod(shape) == 0:
+        small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
+        return expanded(small.reshape(_shape_kept(shape, axes)), shape)
+    y, (_, rows, inner) = empty(shape), steps[0]
+    if rows == 1 and scale == 1.0:
+        return g.reshape(shape)
+    mode = 1 if inner % 4 == 0 else 2 if inner == 1 and rows % 4 == 0 else 0
+    n = y.size if mode == 0 else y.size // 4
+    kernel("spread")(
+        grid(n), 4 * (g.size + y.size), x=g, y=y, n=n, rows=rows // 4 if mode == 2 else rows,
+        inner=inner // 4 if mode == 1 else inner, scale=scale, MODE=mode,
+    )  # fmt: skip
+    return y
+
+
 def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float = 1.0) -> Result:
     """The sum over some axes, times `scale` (one over the count makes it a mean)."""
     counts = x.dtype == BOOL and scale == 1.0
@@ -202,8 +220,7 @@ def sum(x: Array, *, axes: Sequence[int], keepdims: bool = False, scale: float =
     shape = x.shape
 
     def pullback(g: Array) -> Any:
-        small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
-        return (expanded(small.reshape(_shape_kept(shape, axes)), shape),)
+        return (_spread(g, shape, tuple(sorted(axes)), scale),)
 
     return y, pullback if y.dtype == FLOAT else None
 

@@ -242,3 +242,15 @@ def test_an_unknown_way_through_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRILLYX_REDUCE", "magic")
     with pytest.raises(ValueError, match="GRILLYX_REDUCE: got 'magic'; expected one of runs, neighbours"):
         F.sum(np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5, 3, 8), 1), ((5, 8), 1), ((6, 7), 1), ((4, 6), 0), ((3, 4, 5, 4), (0, 2)), ((3, 1, 4), 1)]
+)
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_gradients_are_spread(shape: tuple[int, ...], axis: Any, name: str) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    check(lambda x: getattr(F, name)(x, axis), lambda x: getattr(np, name)(x, axis), x)
+    t = Tensor(x, requires_grad=True)
+    F.mean(t).backward()
+    np.testing.assert_allclose(t.grad, np.full(shape, 1 / x.size), rtol=1e-6)
