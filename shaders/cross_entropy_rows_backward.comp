@@ -39,6 +39,6 @@ void main() {
         vec4 own = mix(vec4(0), vec4(w), equal((WIDE ? 4 : 1) * (k - begin) + uvec4(0, 1, 2, 3), uvec4(right)));
         if (p.smooth_ > 0.0) own += even * weights(k);
         vec4 v = counts ? up * (exp(UNIT(x, k) - top) * pull - own) : vec4(0);
-        STORE(gx, k, v)
+        PUT(gx, k, v)
     }
 }

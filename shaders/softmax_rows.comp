@@ -21,6 +21,6 @@ void main() {
     EACH_UNIT(k) {
         vec4 v = UNIT(x, k) - top;
         v = LOG ? v - shift : exp(v) * shift;
-        STORE(y, k, v)
+        PUT(y, k, v)
     }
 }

@@ -20,6 +20,6 @@ void main() {
     EACH_UNIT(k) {
         vec4 g = UNIT(gy, k), v = UNIT(y, k);
         v = LOG ? g - exp(v) * total : v * (g - total);
-        STORE(gx, k, v)
+        PUT(gx, k, v)
     }
 }

@@ -4,7 +4,7 @@ uint begin, first, last; // where the row begins, and the units of this thread
 const uint PACE = NEAR ? LANES : 1;
 #define UNIT(name, k) (WIDE ? name##4[k] : vec4(name[k]))
 #define EACH_UNIT(k) for (uint k = first; k < last; k += PACE)
-#define STORE(name, k, v) if (WIDE) name##4[k] = v; else name[k] = (v).x;
+#define PUT(name, k, v) if (WIDE) name##4[k] = v; else name[k] = (v).x;
 void begin_row(uint row, uint rows, uint length) { // one beyond the last is empty
     uint units = WIDE ? length / 4 : length, lane = gl_LocalInvocationID.x % LANES;
     begin = first = min(row, rows - 1) * units;
