@@ -15,7 +15,7 @@ from grillyx.engine.compile import find_compiler
 from grillyx.engine.errors import NoDeviceError
 from grillyx.ops import gemm
 
-_SWITCHES = ("GRILLYX_DEVICE", "GRILLYX_MEMORY", "GRILLYX_SYNC", "GRILLYX_GEMM", "GRILLYX_DEBUG")
+_SWITCHES = ("GRILLYX_DEVICE", "GRILLYX_MEMORY", "GRILLYX_SYNC", "GRILLYX_GEMM", "GRILLYX_REDUCE", "GRILLYX_DEBUG")
 
 
 def _version(package: str) -> str:

@@ -2,12 +2,13 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "slots.glsl"
+//! OP: SLOTS_* of slots.glsl
 // Adam on several parameters in place: p, their gradients g and moments m and v. Equations: ops/optim.py.
 layout(local_size_x = 64) in;
 // n: quads, a: step size and c: root of the bias correction of v, one of each a parameter, as each counts its own steps.
 // The weights 1 - beta come from the host: in float32, 1 - 0.999 would be wrong in the fifth digit.
 layout(push_constant) uniform P {
-    uint n0, n1, n2, n3; float a0, a1, a2, a3, c0, c1, c2, c3;
+    uint PUSH(n); float PUSH(a), PUSH(c);
     float beta1, weight1, beta2, weight2, eps, l2, shrink, flip;
 } p;
 #define TENSORS(k) QUADS_OUT(4 * k, p##k) QUADS_IN(4 * k + 1, g##k) QUADS_OUT(4 * k + 2, m##k) QUADS_OUT(4 * k + 3, v##k)

@@ -2,12 +2,13 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "slots.glsl"
+//! OP: SLOTS_* of slots.glsl
 // RMSprop on several parameters in place: p, their gradients g, means of squares v, means of gradients a (CENTERED) and
 // momentum buffers b (MOMENTUM). Equations: ops/optim.py.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool MOMENTUM = false;
 layout(constant_id = 1) const bool CENTERED = false;
-layout(push_constant) uniform P { uint n0, n1, n2, n3; float lr, alpha, weight, eps, momentum, l2, flip; } p; // n: quads
+layout(push_constant) uniform P { uint PUSH(n); float lr, alpha, weight, eps, momentum, l2, flip; } p; // n: quads
 #define TENSORS(k) QUADS_OUT(5 * k, p##k) QUADS_IN(5 * k + 1, g##k) QUADS_OUT(5 * k + 2, v##k) \
     QUADS_OUT(5 * k + 3, a##k) QUADS_OUT(5 * k + 4, b##k)
 EACH(TENSORS)

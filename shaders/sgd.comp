@@ -2,12 +2,13 @@
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
 #include "slots.glsl"
+//! OP: SLOTS_* of slots.glsl
 // Gradient descent on several parameters in place: p, their gradients g and momentum buffers b. Equations: ops/optim.py.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool MOMENTUM = false;
 layout(constant_id = 1) const bool NESTEROV = false;
 // n: quads, s: weight of a new gradient in the buffer, one of each a parameter
-layout(push_constant) uniform P { uint n0, n1, n2, n3; float s0, s1, s2, s3; float lr, momentum, l2, flip; } p;
+layout(push_constant) uniform P { uint PUSH(n); float PUSH(s); float lr, momentum, l2, flip; } p;
 #define TENSORS(k) QUADS_OUT(3 * k, p##k) QUADS_IN(3 * k + 1, g##k) QUADS_OUT(3 * k + 2, b##k)
 EACH(TENSORS)
 #define UPDATE(k) EACH_QUAD(k) { \

@@ -5,9 +5,41 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from grillyx.engine.array import FLOAT, Array, empty
+from grillyx.engine.array import FLOAT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.shape import fill
+
+_LITTLE = 1 << 17  # index words that all threads together read sooner than chains are made
+_MOST = 1 << 24  # heads of chains: more memory is not worth it
+_CHUNKS = {"cpu": 16, "gpu": 64}  # threads that make chains: each has heads and tails for all rows
+
+
+def _chunks(x: Array, picks: int) -> int:
+    return max(_CHUNKS["cpu" if x.storage.device.info.type == "cpu" else "gpu"], -(-picks // LONGEST_LOOP))
+
+
+def _add_chains(gx: Array, g: Array, index: Array, rows: int, picks: int, inner: int, each: bool, chunks: int) -> None:
+    """Chain the picks of each row, and add up the gradients along the chains: the order is always the same."""
+    size, count = gx.size if each else rows, index.size
+    head, tail = fill((chunks, size), 0, UINT), empty((chunks, size), UINT)
+    following, start = empty((count,), UINT), empty((size,), UINT)
+    kernel("gather_link")(
+        grid(chunks, 8), 64 * count, index=index, head=head, tail=tail, next=following, n=chunks, rows=rows, size=size,
+        inner=inner, count=count, chunk=-(-count // chunks), per=picks * inner, EACH=int(each),
+    )  # fmt: skip
+    kernel("gather_join")(
+        grid(size), 16 * chunks * size, head=head, tail=tail, next=following, start=start, n=size, chunks=chunks
+    )
+    wide = inner % 4 == 0 and not each
+    n, columns = (gx.size // 4, inner // 4) if wide else (gx.size, inner)
+    for first in range(0, picks, LONGEST_LOOP):
+        rest = empty((size,), UINT)
+        kernel("gather_sum")(
+            grid(n), 8 * (gx.size + g.size), gy=g, next=following, start=start, rest=rest, gx=gx, n=n, rows=rows,
+            picks=picks, inner=columns, most=LONGEST_LOOP, EACH=int(each), MORE=int(first > 0), WIDE=int(wide),
+        )  # fmt: skip
+        start = rest
 
 
 def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...]) -> Result:
@@ -22,7 +54,11 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
 
     def pullback(g: Array) -> Any:
         gx = empty(before)
-        if gx.size:
+        chunks = _chunks(gx, index.size)
+        size = gx.size if each else rows
+        if gx.size * picks > _LITTLE and chunks * size <= _MOST:
+            _add_chains(gx, g, index, rows, picks, inner, each, chunks)
+        elif gx.size:
             for first in range(0, max(picks, 1), LONGEST_LOOP):
                 last = min(first + LONGEST_LOOP, picks)
                 kernel("gather_backward")(

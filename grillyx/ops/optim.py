@@ -1,4 +1,4 @@
-"""Optimizer steps: parameters and their state change in place, up to four parameters to a dispatch.
+"""Optimizer steps: parameters and their state change in place, up to eight parameters to a dispatch.
 
 Everything that may differ from step to step is a push constant, so a changing learning rate makes no new pipeline.
 """
@@ -6,49 +6,60 @@ Everything that may differ from step to step is a push constant, so a changing l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from grillyx.engine.array import Array, empty
 from grillyx.engine.device import current_device
-from grillyx.engine.kernel import Kernel, custom_kernel, grid, kernel
+from grillyx.engine.kernel import grid, kernel
 
 Tensors = Mapping[str, Sequence[Array]]
 Numbers = Mapping[str, Sequence[float]]
-SLOTS = 4  # tensors that a shader takes as it is installed
+SLOTS = (8, 6, 4, 2, 1)  # tensors for which there is a shader
 _CPU_THREADS = 4096  # fewer, longer loops: a CPU device goes through all slots in each thread
-_narrow = cache(lambda name, slots: custom_kernel(name, {"SLOTS": str(slots)}))
+_NORM_GROUPS = {"cpu": 64, "gpu": 1024}
 
 
-def _shader(name: str, a_slot: int, shared: int, bindings: int) -> tuple[Kernel, int]:
-    """Return the shader, and for how many tensors it has slots, where a device allows so many bindings."""
-    slots = min(SLOTS, (bindings - shared) // a_slot)
-    if slots < 1:
+def _slots(name: str, a_slot: int, shared: int, bindings: int, count: int) -> int:
+    """Return how many tensors go into the next dispatch: all if they fit, else as many as the device takes."""
+    able = [slots for slots in SLOTS if slots * a_slot + shared <= bindings]
+    if not able:
         raise NotImplementedError(
             f"{name}: too many arrays for this device, got {bindings} storage buffers in a shader; expected at least "
             f"{a_slot + shared}. Choose another device with GRILLYX_DEVICE or grillyx.use_device."
         )
-    return (kernel(name) if slots == SLOTS else _narrow(name, slots)), slots
+    return min((slots for slots in able if slots >= count), default=able[0])
 
 
-def _run(name: str, tensors: Tensors, numbers: Numbers, /, **shared: Array | float) -> None:
-    """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`: keys are its names, without the slot."""
+def _run(
+    name: str, tensors: Tensors, numbers: Numbers, most: int = 0, part: Array | None = None, /, **shared: Array | float
+) -> int:
+    """Run a shader of ``slots.glsl`` over the rows of `tensors` and `numbers`: keys are its names, without the slot.
+
+    A shader with a `part` gets a place there for each of its workgroups, of which there are at most `most`. Returns how
+    many.
+    """
     first = next(iter(tensors.values()))
     rows = [row for row, array in enumerate(first) if array.size]
     if not rows:
-        return
+        return 0
     info = first[0].storage.device.info
-    arrays = sum(isinstance(value, Array) for value in shared.values())
-    shader, slots = _shader(name, len(tensors), arrays, info.max_bindings)
-    for start in range(0, len(rows), slots):
-        part = rows[start : start + slots]
+    arrays = sum(isinstance(value, Array) for value in shared.values()) + (part is not None)
+    done = 0
+    while rows:
+        slots = _slots(name, len(tensors), arrays, info.max_bindings, len(rows))
+        now, rows = rows[:slots], rows[slots:]
         # an empty slot needs something that is bound; it has no elements to work on
-        filled = part + part[:1] * (SLOTS - len(part))
-        quads = [-(-first[row].size // 4) for row in part] + [0] * (SLOTS - len(part))
+        filled = now + now[:1] * (slots - len(now))
+        quads = [-(-first[row].size // 4) for row in now] + [0] * (slots - len(now))
         given = {f"n{k}": n for k, n in enumerate(quads)} | shared
-        for names, ends in ((tensors, filled[:slots]), (numbers, filled)):
-            given |= {f"{key}{k}": values[row] for key, values in names.items() for k, row in enumerate(ends)}
+        for names in (tensors, numbers):
+            given |= {f"{key}{k}": values[row] for key, values in names.items() for k, row in enumerate(filled)}
         threads = min(max(quads), _CPU_THREADS) if info.type == "cpu" else max(quads)
-        shader(grid(threads), 16 * (len(tensors) + 2) * sum(quads), **given)
+        groups = grid(min(threads, 64 * most) if most else threads)
+        if part is not None:
+            given |= {"part": part, "first": done}
+        kernel(f"{name}.{slots}")(groups, 16 * (len(tensors) + 2) * sum(quads), **given)
+        done += groups[0]
+    return done
 
 
 def _step(name: str, tensors: Tensors, numbers: Numbers, /, **shared: float) -> None:
@@ -119,6 +130,20 @@ def rmsprop(
         "rmsprop", tensors, {}, lr=lr, alpha=alpha, weight=1.0 - alpha, eps=eps, momentum=momentum, l2=weight_decay,
         flip=-1.0 if maximize else 1.0, MOMENTUM=int(buffers is not None), CENTERED=int(means is not None),
     )  # fmt: skip
+
+
+def norm_of(arrays: Sequence[Array], limit: float, largest: bool) -> tuple[Array, Array]:
+    """Return the norm of all values of several arrays, and ``min(1, limit / (norm + 1e-6))``; NaN stays NaN.
+
+    The norm is the Euclidean one, or the `largest` absolute value.
+    """
+    norm, factor = empty(()), empty((1,))
+    most = _NORM_GROUPS["cpu" if norm.storage.device.info.type == "cpu" else "gpu"]
+    part = empty((most * len(arrays),))
+    options = {"LARGEST": int(largest)}
+    count = _run("norm_parts", {"x": arrays}, {"w": [a.size for a in arrays]}, most, part, **options)
+    kernel("norm_factor")((1, 1, 1), 4 * count, part=part, norm=norm, factor=factor, n=count, limit=limit, **options)
+    return norm, factor
 
 
 def scaled(arrays: Sequence[Array], factor: Array) -> list[Array]:

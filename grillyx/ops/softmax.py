@@ -9,25 +9,46 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.pointwise import apply, cast, combine
-from grillyx.ops.reduce import reduced
+from grillyx.ops.reduce import neighbours, reduced
 from grillyx.ops.shape import fill
+
+_LITTLE = {False: 2048, True: 32768}  # logits that one workgroup takes in as fast as two dispatches do, NEAR or not
+
+
+def _rows_plan(n: int, rows: int, near: bool) -> tuple[tuple[int, int, int], dict[str, int]]:
+    """Choose the workgroups, and how many threads of one share a row, for the shaders with ``rows.glsl``."""
+    wide = rows % 4 == 0
+    units = rows // 4 if wide else rows
+    if near:  # each number of threads makes a pipeline
+        size, lanes = 256, 1 if units < 4 else 8 if units < 32 else 32 if units < 1024 else 256
+    else:
+        size, lanes = 64 if n >= 2048 else 8, 8 if units > 4096 or (n < 16 and units >= 16) else 1
+    return grid(n * lanes, size), {"local_size": size, "LANES": lanes, "NEAR": int(near), "WIDE": int(wide)}
 
 
 def softmax(x: Array, *, axis: int, log: bool = False) -> Result:
     """Softmax along an axis, or its logarithm."""
     x = cast(x, FLOAT)
-    if x.shape[axis] > LONGEST_LOOP:
-        return _long_softmax(x, axis, log)
     rows, inner = x.shape[axis], math.prod(x.shape[axis + 1 :])
-    sizes = {"n": x.size // rows if rows else 0, "rows": rows, "inner": inner, "LOG": int(log)}
+    if rows > (8 * LONGEST_LOOP if inner == 1 else LONGEST_LOOP):
+        return _long_softmax(x, axis, log)
+    n = x.size // rows if rows else 0
+    sizes = {"n": n, "rows": rows, "LOG": int(log)}
+    name, groups = "softmax", grid(n)
+    if inner == 1:
+        name = "softmax_rows"
+        groups, more = _rows_plan(n, rows, neighbours(x))
+        sizes |= more
+    else:
+        sizes["inner"] = inner
     y = empty(x.shape)
     if y.size:
-        kernel("softmax")(grid(sizes["n"]), 16 * x.size, x=x, y=y, **sizes)
+        kernel(name)(groups, 16 * x.size, x=x, y=y, **sizes)
 
     def pullback(g: Array) -> Any:
         gx = empty(x.shape)
         if gx.size:
-            kernel("softmax_backward")(grid(sizes["n"]), 16 * x.size, y=y, gy=g, gx=gx, **sizes)
+            kernel(f"{name}_backward")(groups, 16 * x.size, y=y, gy=g, gx=gx, **sizes)
         return (gx,)
 
     return y, pullback
@@ -51,6 +72,14 @@ def _long_softmax(x: Array, axis: int, log: bool) -> Result:
     return y, pullback
 
 
+def _shader(name: str, n: int, rows: int, inner: int, x: Array) -> tuple[str, tuple[int, int, int], dict[str, Any]]:
+    """Return the shader for this layout, its workgroups and sizes."""
+    if inner != 1:
+        return name, grid(n), {"n": n, "classes": rows, "inner": inner}
+    groups, sizes = _rows_plan(n, rows, neighbours(x))
+    return f"{name}_rows", groups, {"n": n, "classes": rows} | sizes
+
+
 def cross_entropy_gradient(
     x: Array,
     label: Array,
@@ -67,10 +96,11 @@ def cross_entropy_gradient(
     gx = empty(x.shape)
     if gx.size:
         n = x.size // classes
-        kernel("cross_entropy_backward")(
-            grid(n), 16 * x.size, x=x, label=label, weight=weight or x, g=g, total=total or x, gx=gx, n=n,
-            classes=classes, inner=inner, smooth_=smoothing, scale=scale, ignored=ignored,
-            WEIGHTED=int(weight is not None), EACH=int(g.size == n and n != 1), MEAN=int(total is not None),
+        name, groups, sizes = _shader("cross_entropy", n, classes, inner, x)
+        kernel(f"{name}_backward")(
+            groups, 16 * x.size, x=x, label=label, weight=weight or x, g=g, total=total or x, gx=gx, **sizes,
+            smooth_=smoothing, scale=scale, ignored=ignored, WEIGHTED=int(weight is not None),
+            EACH=int(g.size == n and n != 1), MEAN=int(total is not None),
         )  # fmt: skip
     return gx
 
@@ -92,23 +122,27 @@ def cross_entropy(
     x = cast(x, FLOAT)
     classes, inner = x.shape[1], math.prod(x.shape[2:])
     n = x.size // classes
-    loss, part = empty(label.shape), empty(label.shape)
+    divides = reduction == "mean" and not (plain and weight is None)  # by what is only known on the device
+    scale = 1.0 if divides or reduction != "mean" else 1.0 / n if n else math.nan
+    near = neighbours(x)
+    folds = reduction != "none" and inner == 1 and 0 < x.size <= _LITTLE[near]
+    shape = () if folds else label.shape
+    loss, part = empty(shape), empty(shape)
     if n:
-        kernel("cross_entropy")(
-            grid(n), 16 * x.size, x=x, label=label, weight=weight or x, loss=loss, part=part, n=n, classes=classes,
-            inner=inner, smooth_=smoothing, ignored=ignored, WEIGHTED=int(weight is not None),
+        name, groups, sizes = _shader("cross_entropy", n, classes, inner, x)
+        if inner == 1:
+            sizes |= {"FOLD": int(folds), "MEAN": int(divides), "scale": scale}
+        kernel(name)(
+            (1, 1, 1) if folds else groups, 16 * x.size, x=x, label=label, weight=weight or x, loss=loss, part=part, **sizes,
+            smooth_=smoothing, ignored=ignored, WEIGHTED=int(weight is not None),
         )  # fmt: skip
     axes = range(loss.ndim)
-    total, scale = None, 1.0
-    value = loss
-    if reduction == "mean" and plain and weight is None:
-        scale = 1.0 / n if n else math.nan
-        value = reduced(loss, axes, "sum", scale=scale) if n else fill((), math.nan)
-    elif reduction == "mean":
+    value, total = loss, part if divides else None
+    if not folds and divides:
         total = reduced(part, axes, "sum")
         value = combine(reduced(loss, axes, "sum"), total, "divide")
-    elif reduction == "sum":
-        value = reduced(loss, axes, "sum")
+    elif not folds and reduction != "none":
+        value = reduced(loss, axes, "sum", scale=scale) if n or reduction == "sum" else fill((), math.nan)
 
     def pullback(g: Array) -> Any:
         options: dict[str, Any] = {"smoothing": smoothing, "scale": scale, "ignored": ignored}

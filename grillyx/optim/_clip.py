@@ -9,10 +9,9 @@ from typing import Any
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.engine.array import FLOAT, Array
 from grillyx.functional import _check
-from grillyx.ops.optim import scaled
+from grillyx.ops.optim import norm_of, scaled
 from grillyx.ops.pointwise import apply, cast
-from grillyx.ops.reduce import norm_of, reduced
-from grillyx.ops.shape import fill, joined
+from grillyx.ops.shape import fill
 
 
 def _with_gradients(parameters: Tensor | Iterable[Tensor], name: str) -> list[Tensor]:
@@ -76,18 +75,12 @@ def clip_grad_norm_(
     grads = [g for g in every if g.size]
     if not grads:
         return Tensor(fill((), 0.0))
-    if norm_type == 2:
-        norm = norm_of(grads)
-    else:
-        largest = [reduced(apply(g, "abs"), range(g.ndim), "max").reshape((1,)) for g in grads]
-        norm = reduced(joined(largest, 0, (len(largest),), FLOAT), [0], "max")
+    norm, factor = norm_of(grads, limit, norm_type != 2)
     if error_if_nonfinite and not math.isfinite(norm.numpy().item()):
         raise RuntimeError(
             f"clip_grad_norm_: the norm of the gradients is not finite, got {norm.numpy().item()}; expected a number. "
             "Lower the learning rate, or pass error_if_nonfinite=False to go on."
         )
-    # "clip" hands a NaN on, where "minimum" may drop it
-    factor = apply(apply(apply(norm, "affine", 1.0, 1e-6), "reciprocal", limit), "clip", 0.0, 1.0)
     for p, g in zip(found, scaled(every, factor), strict=True):
         p.grad = Tensor(g)
     return Tensor(norm)

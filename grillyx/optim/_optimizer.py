@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from grillyx.autograd import Tensor, as_tensor, enable_grad, settle
@@ -15,6 +16,7 @@ from grillyx.optim import _state
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
 Check = Callable[[Any, str, str], Any]
+_KEPT = ("name", "initial_lr", "max_lr", "min_lr")  # in groups, besides options: the last three by schedules
 
 
 class Optimizer:
@@ -97,7 +99,8 @@ class Optimizer:
         """Add parameters, with options of their own or else the defaults.
 
         Args:
-            param_group: ``{"params": tensors, option: value, …}``; further keys are kept and ignored.
+            param_group: ``{"params": tensors, option: value, …}``; a ``"name"`` and what schedules keep there may be
+                among them.
 
         Raises:
             TypeError, ValueError: as the class itself; nothing is added.
@@ -112,6 +115,7 @@ class Optimizer:
                 f'{self.name}: a parameter group lacks "params", got the keys {sorted(param_group)}; expected '
                 '{"params": tensors, ...}.'
             )
+        self._check_keys(param_group)
         params = param_group["params"]
         params = [params] if isinstance(params, Tensor) else self._listed(params)
         known = {id(p.array.storage) for group in self.param_groups for p in group["params"]}
@@ -124,6 +128,16 @@ class Optimizer:
                 )
             known.add(id(p.array.storage))
         self.param_groups.append(self._checked({**self.defaults, **param_group, "params": params}))
+
+    def _check_keys(self, group: Mapping[str, Any]) -> None:
+        known = ("params", *self.defaults, *_KEPT)
+        for key in group:
+            if key not in known:
+                close = get_close_matches(str(key), known, 1)
+                raise ValueError(
+                    f"{self.name}: a parameter group has an unknown option, got {key!r}; expected {', '.join(self.defaults)}."
+                    + (f" Did you mean {close[0]!r}?" if close else "")
+                )
 
     def _check_parameter(self, p: Any) -> None:
         if not isinstance(p, Tensor):

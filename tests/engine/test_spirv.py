@@ -20,7 +20,7 @@ def test_a_workgroup_size_that_is_a_specialization_constant_is_named():
 
 
 def test_a_binding_declared_twice_has_the_shorter_name_and_counts_once():
-    assert [name for name, _ in kernel("reduce").interface.buffers] == ["x", "y"]
+    assert [name for name, _ in kernel("reduce.sum").interface.buffers] == ["x", "y"]
 
 
 @pytest.mark.parametrize("length", [0, 4, 18, 20, 201, 400])

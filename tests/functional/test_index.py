@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor
+from grillyx.ops import index as index_ops
 from tests.helpers import check, floats, integers, same, shapes
 
 
@@ -100,6 +101,31 @@ def test_many_picks() -> None:
     np.testing.assert_array_equal(out, index + 1.0)
     out.backward(np.ones(count))
     np.testing.assert_array_equal(x.grad, np.bincount(index))
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize(("shape", "picks"), [((7, 5), 11), ((6, 3, 8), 1000), ((2,), 70_000), ((500, 4), 500)])
+@pytest.mark.parametrize(("little", "most"), [(-1, 1 << 24), (1 << 60, 1 << 24), (-1, 0)])
+def test_chains_of_picks(
+    shape: tuple[int, ...], picks: int, little: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chains and the search for the picks of a row add up the same, in the same order."""
+    monkeypatch.setattr(index_ops, "_LITTLE", little)
+    monkeypatch.setattr(index_ops, "_MOST", most)
+    rng = np.random.default_rng(0)
+    index = rng.integers(-shape[0], shape[0], picks)
+    each = rng.integers(-shape[-1], shape[-1], (*shape[:-1], picks // 10))
+    x = Tensor(rng.standard_normal(shape), requires_grad=True)
+    for out, of, axis in ((F.take(x, index, 0), index, 0), (F.gather(x, -1, each), each, -1)):
+        g = rng.integers(-8, 8, out.shape).astype(np.float32)  # sums are exact
+        out.backward(g)
+        want = np.zeros(shape)
+        if axis == 0:
+            np.add.at(want, of, g)
+        else:
+            np.add.at(want, (*np.indices(of.shape)[:-1], of), g)
+        np.testing.assert_array_equal(x.grad, want)
+        x.grad = None
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.uint32, np.bool_])

@@ -13,6 +13,7 @@ from scipy import special
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor
+from grillyx.engine.counters import counters
 from tests.helpers import broadcastable, check, exact, floats, integers, same, shapes
 
 REDUCTIONS = ["mean", "sum", "none"]
@@ -211,3 +212,39 @@ def test_errors(loss: Callable) -> None:
         loss(np.ones((2, 3)), np.ones(3))
     with pytest.raises(ValueError, match="unknown reduction, got 'average'; expected one of 'mean', 'sum', 'none'"):
         loss([1.0], [1.0], reduction="average")
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("body", ["runs", "neighbours"])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("shape", [(3, 4), (300, 10), (9, 1001), (70, 1000)])
+def test_cross_entropy_of_rows(
+    shape: tuple[int, int], reduction: str, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRILLYX_REDUCE", body)
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal(shape).astype(np.float32), rng.random(shape[1]).astype(np.float32)
+    label = rng.integers(0, shape[1], shape[0])
+    label[1] = -100
+    for weight, smooth in ((None, 0.0), (w, 0.0), (w, 0.2)):
+        t = Tensor(x, requires_grad=True)
+        out = F.cross_entropy(t, label, weight, reduction, smooth)
+        same(out, cross_entropy(x.astype(np.float64), label, weight, reduction, smooth), 2e-5)
+        g = np.ones(out.shape) if out.shape else np.float64(1)
+        out.backward(g)
+        kept, wide = (label != -100)[:, None], np.ones(shape[1]) if weight is None else w.astype(np.float64)
+        q = ((1 - smooth) * np.eye(shape[1])[np.where(kept[:, 0], label, 0)] + smooth / shape[1]) * wide * kept
+        slope = special.softmax(x.astype(np.float64), 1) * q.sum(1, keepdims=True) - q
+        if reduction == "mean":
+            slope /= np.sum(wide[label[label >= 0]])
+        same(t.grad, slope, 5e-5, 1e-6)
+
+
+def test_the_mean_of_a_small_batch_is_one_dispatch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # poisoning dispatches too
+    x, label = Tensor(np.ones((32, 10))), Tensor(np.arange(32) % 10)
+    for weight in (None, np.ones(10)):
+        weight = None if weight is None else Tensor(weight)
+        before = counters()["dispatches"]
+        F.cross_entropy(x, label, weight)
+        assert counters()["dispatches"] == before + 1

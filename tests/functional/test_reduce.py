@@ -207,3 +207,50 @@ def test_wrong_axes(op: Callable) -> None:
         op(np.ones((2, 3)), (0, -2))
     with pytest.raises(TypeError, match="an axis is an integer"):
         op(np.ones((2, 3)), 0.5)
+
+
+BODIES = ["runs", "neighbours"]
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize(
+    ("shape", "axis"),
+    [
+        ((4, 4099), 0), ((16, 1025), 0), ((8192, 10), 0), ((8192, 10), 1), ((4099, 7), 1), ((33, 1023), 0), ((33, 1023), 1),
+        ((140_001,), None), ((600, 2052), 0), ((2, 3, 5, 7), (0, 2)), ((2, 9, 5, 7), (0, 2, 3)), ((3, 300_000), 1), ((5, 1, 3), 1),
+    ],
+)  # fmt: skip
+def test_both_ways_through_memory(
+    shape: tuple[int, ...], axis: Any, body: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRILLYX_REDUCE", body)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    i = np.arange(x.size, dtype=np.int32).reshape(shape) - 5
+    for name in ("sum", "max", "min"):
+        ours = getattr(F, {"max": "amax", "min": "amin"}.get(name, name))
+        want = getattr(np, name)(x.astype(np.float64), axis)
+        np.testing.assert_allclose(ours(x, axis).numpy(), want, 1e-5, 2e-3 if name == "sum" else 0)
+        options = {"dtype": np.int32} if name == "sum" else {}
+        np.testing.assert_array_equal(ours(i, axis).numpy(), getattr(np, name)(i, axis, **options))
+    x.reshape(-1)[x.size // 2] = np.nan
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(F.amax(x, axis).numpy(), np.max(x, axis))
+
+
+def test_an_unknown_way_through_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRILLYX_REDUCE", "magic")
+    with pytest.raises(ValueError, match="GRILLYX_REDUCE: got 'magic'; expected one of runs, neighbours"):
+        F.sum(np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5, 3, 8), 1), ((5, 8), 1), ((6, 7), 1), ((4, 6), 0), ((3, 4, 5, 4), (0, 2)), ((3, 1, 4), 1)]
+)
+@pytest.mark.parametrize("name", ["sum", "mean"])
+def test_gradients_are_spread(shape: tuple[int, ...], axis: Any, name: str) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    check(lambda x: getattr(F, name)(x, axis), lambda x: getattr(np, name)(x, axis), x)
+    t = Tensor(x, requires_grad=True)
+    F.mean(t).backward()
+    np.testing.assert_allclose(t.grad, np.full(shape, 1 / x.size), rtol=1e-6)

@@ -67,3 +67,22 @@ def test_wrong_axes(op: Callable, name: str) -> None:
         op(np.ones(3), 1)
     with pytest.raises(ValueError, match="axis out of range"):
         op(1.0)
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("body", ["runs", "neighbours"])
+@pytest.mark.parametrize("shape", [(3, 4), (70, 40), (5, 1001), (2, 20_000), (17, 130)])
+def test_rows_of_any_length(shape: tuple[int, int], body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRILLYX_REDUCE", body)
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal(shape).astype(np.float32), rng.standard_normal(shape).astype(np.float32)
+    wide, y = x.astype(np.float64), special.softmax(x.astype(np.float64), 1)
+    for ours, want, slope in (
+        (F.softmax, y, y * (g - (g * y).sum(1, keepdims=True))),
+        (F.log_softmax, special.log_softmax(wide, 1), g - y * g.sum(1, keepdims=True, dtype=np.float64)),
+    ):
+        t = Tensor(x, requires_grad=True)
+        out = ours(t)
+        out.backward(g)
+        same(out, want, 2e-5, 1e-7)
+        same(t.grad, slope, 2e-5, 2e-6)

@@ -40,6 +40,10 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: optim.SGD(leaf(3)), TypeError,
      "SGD: params must be an ordered iterable, got a Tensor; expected a list of tensors or of dicts. Put it in "
      "a list."),
+    (lambda: optim.Adam([{"params": [leaf(3)], "lrr": 3}]), ValueError,
+     "Adam: a parameter group has an unknown option, got 'lrr'; expected lr, betas, eps, weight_decay, maximize, "
+     "decoupled_weight_decay. Did you mean 'lr'?"),
+    (lambda: optim.SGD([{"params": [leaf(3)], 7: 3}]), ValueError, "SGD: a parameter group has an unknown option, got 7;"),
     (lambda: optim.SGD({"params": [leaf(3)]}), TypeError, "SGD: params must be an ordered iterable, got a dict;"),
     (lambda: optim.SGD("weights"), TypeError, "SGD: params must be an ordered iterable, got a str;"),
     (lambda: optim.AdamW({leaf(3)}), TypeError,
