@@ -45,7 +45,8 @@ class Expression:
             if kind != FULL and storage.expression is not None:
                 storage.compute()
         while True:
-            steps, numbers, leaves = 1, len(args) - len(inputs), frozenset[int]()
+            steps, numbers = 1, len(args) - len(inputs)
+            leaves: frozenset[int] = frozenset()
             for storage, kind, _ in inputs:
                 inner = storage.expression
                 if inner is None:
@@ -60,7 +61,9 @@ class Expression:
             # too much for one kernel: the largest part gets one of its own
             parts = [(s.expression.steps, k) for k, (s, _, _) in enumerate(inputs) if s.expression is not None]
             inputs[max(parts)[1]][0].compute()
-        self.steps, self.numbers, self.leaves = steps, numbers, leaves
+        self.steps: int = steps
+        self.numbers: int = numbers
+        self.leaves: frozenset[int] = leaves
         for storage, _, _ in inputs:
             storage.awaited = True
 

@@ -35,9 +35,9 @@ def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
     dtype = BOOL if name in COMPARISONS else FLOAT
     if x.size == 0:
         return empty(x.shape, dtype)
-    known = x.storage.expression and x.storage.expression.number
-    if known is not None and name == "affine":
-        return fill(x.shape, a * known + b)
+    waiting = x.storage.expression
+    if waiting is not None and waiting.number is not None and name == "affine":
+        return fill(x.shape, a * waiting.number + b)
     if name == "affine":  # fewer numbers to pass; the values are the same to the bit
         if b == 0.0 and math.copysign(1.0, b) < 0:
             name = "times"

@@ -12,7 +12,7 @@ from grillyx.engine.array import BOOL, FLOAT, INT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.pointwise import apply, cast, combine
-from grillyx.ops.shape import Shape, expanded, fill
+from grillyx.ops.shape import Shape, expanded, fill, reading
 
 BODIES = ("runs", "neighbours")
 _TYPES = {INT: 1, UINT: 2}
@@ -196,10 +196,10 @@ def _shape_kept(shape: Shape, axes: Sequence[int]) -> Shape:
 
 def _spread(g: Array, shape: Shape, axes: tuple[int, ...], scale: float) -> Array:
     """Return g, the gradient of a sum over some axes, times `scale` and repeated along them."""
-    steps = _steps(shape, axes)
-    if len(steps) > 1 or g.size == 0 or math.prod(shape) == 0:
-        small = g if scale == 1.0 else apply(g, "affine", scale, 0.0)
-        return expanded(small.reshape(_shape_kept(shape, axes)), shape)
+    steps, kept = _steps(shape, axes), _shape_kept(shape, axes)
+    if len(steps) > 1 or 0 in shape or reading(kept, shape) is not None:
+        whole = expanded(g.reshape(kept), shape)
+        return whole if scale == 1.0 else apply(whole, "affine", scale, -0.0)
     y, (_, rows, inner) = empty(shape), steps[0]
     if rows == 1 and scale == 1.0:
         return g.reshape(shape)
