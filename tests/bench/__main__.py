@@ -20,14 +20,20 @@ LENGTHS = [16, 64, 256]
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("bench-results"), help="folder for the JSON files and pictures")
+    parser.add_argument(
+        "--out", type=Path, default=Path("bench-results"), help="folder for the JSON files and pictures"
+    )
     parser.add_argument("--seconds", type=float, default=0.6, help="how long to repeat each call")
     parser.add_argument("--only", default="", help="only the rows whose name contains this; nothing else is measured")
     parser.add_argument("--grow", action="store_true", help="measure how the training step grows, instead of the table")
     parser.add_argument("--quick", action="store_true", help="small sizes for --grow and for the memory")
     parser.add_argument("--compare", type=Path, metavar="OLD.json", help="print ratios to an earlier run")
-    parser.add_argument("--docs", type=Path, metavar="PAGE.md", help="put the tables into a page, and the pictures beside it")
-    parser.add_argument("--again", type=Path, metavar="FOLDER", help="measure nothing: tables and pictures of an earlier run")
+    parser.add_argument(
+        "--docs", type=Path, metavar="PAGE.md", help="put the tables into a page, and the pictures beside it"
+    )
+    parser.add_argument(
+        "--again", type=Path, metavar="FOLDER", help="measure nothing: tables and pictures of an earlier run"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of all rows")
     return parser.parse_args(arguments)
 

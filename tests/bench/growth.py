@@ -27,7 +27,13 @@ def points(quick: bool = False) -> list[tuple[str, int]]:
 def measure(axis: str, value: int, seconds: float) -> Result:
     """Measure one point."""
     work = training.spiking(**(USUAL | {axis: value}))
-    return {"axis": axis, "value": value, "bytes": work.bytes, "flops": work.flops, "seconds": race(work.calls, seconds)}
+    return {
+        "axis": axis,
+        "value": value,
+        "bytes": work.bytes,
+        "flops": work.flops,
+        "seconds": race(work.calls, seconds),
+    }
 
 
 def curves(rows: list[Result]) -> Iterator[tuple[str, str, list[int], list[float]]]:

@@ -24,44 +24,71 @@ def _pyplot() -> Any:
 
 
 def bars(results: Result, path: Path) -> None:
-    """Draw each contestant's time, and the device's limit for it."""
+    """Draw each contestant's time, and the device's limit for it, in two columns."""
     plt = _pyplot()
     rows, ceilings = results["rows"], Ceilings(**results["ceilings"])
-    names = [name for name in COLOURS if any(name in row["seconds"] for row in rows)]
-    thick = 0.2
-    places, ticks, top = [], [], 0.0
-    for row in rows:  # a row is as high as it has contestants
-        here = [name for name in names if name in row["seconds"]]
-        places.append({name: top + thick * k for k, name in enumerate(here)})
-        ticks.append(top + thick * (len(here) - 1) / 2)
-        top += thick * len(here) + 0.3
-    figure, axes = plt.subplots(figsize=(10, 0.9 * top + 1.6), layout="constrained")
-    for name in names:
-        at = [(place[name], row["seconds"][name] * 1e3) for place, row in zip(places, rows, strict=True) if name in place]
-        drawn = axes.barh([y for y, _ in at], [ms for _, ms in at], thick * 0.9, color=COLOURS[name], label=name)
-        axes.bar_label(drawn, [number(ms) for _, ms in at], padding=3, fontsize=7)
-    for place, row in zip(places, rows, strict=True):
-        ms = ceilings.limit(row["bytes"], row["flops"]) * 1e3
-        label = "the device's limit" if row is rows[0] else None
-        axes.vlines(ms, min(place.values()) - thick / 2, max(place.values()) + thick / 2, "black", lw=1.5, label=label)
-    labels = []
+    half = _half(rows)
+    columns = [part for part in (rows[:half], rows[half:]) if part]
+    height = max(sum(map(_height, part)) for part in columns)
+    figure, panels = plt.subplots(
+        1, len(columns), figsize=(7.2 * len(columns), 0.8 * height + 1.4), layout="constrained", squeeze=False
+    )
+    for part, axes in zip(columns, panels[0], strict=True):
+        _column(axes, part, ceilings)
+        axes.set_ylim(height, -0.2)
+    handles: dict[str, Any] = {}
+    for axes in panels[0]:
+        handles |= {label: handle for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    named = [name for name in (*COLOURS, LIMIT) if name in handles]
+    device = f"{results['about']['device']}, {results['about']['driver']}"
+    figure.legend(
+        [handles[name] for name in named], named, loc="outside upper center", ncols=6, fontsize=9, frameon=False,
+        title=device, title_fontsize=10,
+    )  # fmt: skip
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+THICK, GAP, LIMIT = 0.22, 0.3, "the device's limit"
+
+
+def _height(row: Result) -> float:
+    return max(THICK * len(row["seconds"]), 2 * THICK) + GAP
+
+
+def _half(rows: list[Result]) -> int:
+    """Return where to cut, so that both columns are about as high."""
+    total = sum(map(_height, rows))
+    return next((k for k in range(len(rows)) if sum(map(_height, rows[:k])) >= total / 2), len(rows))
+
+
+def _column(axes: Any, rows: list[Result], ceilings: Ceilings) -> None:
+    """Draw some rows; each is as high as it has contestants."""
+    top, ticks, labels = 0.0, [], []
+    shortest = min(s for row in rows for s in row["seconds"].values()) * 1e3
     for row in rows:
+        here = [name for name in COLOURS if name in row["seconds"]]
+        inner = _height(row) - GAP
+        first = top + (inner - THICK * len(here)) / 2 + THICK / 2
+        for k, name in enumerate(here):
+            ms = row["seconds"][name] * 1e3
+            drawn = axes.barh(first + THICK * k, ms, THICK * 0.92, color=COLOURS[name], label=name)
+            axes.bar_label(drawn, [number(ms)], padding=4, fontsize=7)
         share, bound = judge(row, ceilings)
-        labels.append(f"{row['work']}\n{share:.0%} of {'memory' if bound == 'dispatches' else bound}"
-                      if bound != "dispatches" else f"{row['work']}\ndispatches")  # fmt: skip
+        limit = ceilings.limit(row["bytes"], row["flops"]) * 1e3
+        if limit >= shortest / 2:  # far below, it would only stretch the axis
+            axes.vlines(limit, first - THICK * 0.6, first + THICK * 0.6, "black", lw=2, label=LIMIT)
+        labels.append(f"{row['work']}\n" + (bound if bound == "dispatches" else f"{share:.0%} of {bound}"))
+        ticks.append(top + inner / 2)
+        top += inner + GAP
     axes.set_yticks(ticks, labels, fontsize=8)
-    axes.set_ylim(top - 0.2, -0.3)
     axes.set_xscale("log")
-    axes.margins(x=0.08)
-    axes.set_xlabel("milliseconds, less is better")
+    axes.margins(x=0.1)
+    axes.set_xlabel("milliseconds, less is better", fontsize=9)
     axes.grid(axis="x", color="#dddddd", lw=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    figure.suptitle(f"{results['about']['device']}, {results['about']['driver']}", fontsize=10)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=6, fontsize=8, frameon=False)
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
 
 
 def grow(results: Result, path: Path) -> None:

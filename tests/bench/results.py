@@ -64,7 +64,7 @@ def number(value: float) -> str:
     """Return three digits."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.{1 if value >= 10 else 2 if value >= 1 else 3}f}"
+    return f"{value:.{1 if value >= 10 else 2 if value >= 1 else 3 if value >= 0.01 else 5}f}"
 
 
 def ceiling_lines(ceilings: Ceilings) -> list[str]:
@@ -115,8 +115,16 @@ def markdown(results: Result, goals: dict[str, float]) -> str:
     """Return all tables as Markdown."""
     ceilings = Ceilings(**results["ceilings"])
     names = [peers.OURS, *sorted({n for row in results["rows"] for n in row["seconds"]} - {peers.OURS}, key=_order)]
-    out = [*peers.headline(results["about"]).split("\n"), "", "Measured ceilings: " + "; ".join(ceiling_lines(ceilings)) + "."]
-    out += ["", "| work | limit | share | " + " | ".join(f"{n}, ms" for n in names) + " |", "|---|---|" + "--:|" * (len(names) + 1)]
+    out = [
+        *peers.headline(results["about"]).split("\n"),
+        "",
+        "Measured ceilings: " + "; ".join(ceiling_lines(ceilings)) + ".",
+    ]
+    out += [
+        "",
+        "| work | limit | share | " + " | ".join(f"{n}, ms" for n in names) + " |",
+        "|---|---|" + "--:|" * (len(names) + 1),
+    ]
     for row in results["rows"]:
         share, bound = judge(row, ceilings)
         cells = [number(row["seconds"][n] * 1e3) if n in row["seconds"] else "" for n in names]
@@ -126,9 +134,15 @@ def markdown(results: Result, goals: dict[str, float]) -> str:
         out += [f"| {n} | {v:.1f} | {goals.get(n, '')} |" for n, v in results["overheads"].items()]
     if results.get("memory"):
         who = list(results["memory"][0]["bytes"])
-        out += ["", "| training step, N 32, 784-256-10, MiB | must keep | " + " | ".join(who) + " |", "|---|" + "--:|" * (len(who) + 1)]
         out += [
-            f"| T {row['steps']} | {row['kept'] / 2**20:.1f} | " + " | ".join(f"{row['bytes'][n] / 2**20:.1f}" for n in who) + " |"
+            "",
+            "| training step, N 32, 784-256-10, MiB | must keep | " + " | ".join(who) + " |",
+            "|---|" + "--:|" * (len(who) + 1),
+        ]
+        out += [
+            f"| T {row['steps']} | {row['kept'] / 2**20:.1f} | "
+            + " | ".join(f"{row['bytes'][n] / 2**20:.1f}" for n in who)
+            + " |"
             for row in results["memory"]
         ]
     return "\n".join(out)

@@ -43,7 +43,8 @@ def floats(*shape: int) -> Array:
 
 
 def done(*tensors: Any) -> None:
-    """Have these tensors computed, though nobody reads them, and wait."""
+    """Have these tensors computed, though nobody reads them, and wait; for the pool a step ends, as when somebody reads."""
     for tensor in tensors:
         _ = tensor.array.storage
     grillyx.synchronize()
+    grillyx.current_device().pool.end_step()

@@ -65,7 +65,10 @@ def chain() -> Work:
     return work
 
 
-def each(ours: Callable[..., Any], numpy: Callable[..., Any], torch: str, inputs: int, bytes: float, flops: float) -> Callable[[], Work]:  # fmt: skip
+Function = Callable[..., Any]
+
+
+def each(ours: Function, numpy: Function, torch: str, inputs: int, bytes: float, flops: float) -> Callable[[], Work]:
     """Return a row of an op on vectors; `torch` is its source in torch, with x, y, z for the inputs."""
 
     def build() -> Work:
@@ -75,7 +78,7 @@ def each(ours: Callable[..., Any], numpy: Callable[..., Any], torch: str, inputs
     return build
 
 
-def on(arrays: list[Array], ours: Callable[..., Any], numpy: Callable[..., Any], torch: str, bytes: float, flops: float) -> Work:  # fmt: skip
+def on(arrays: list[Array], ours: Function, numpy: Function, torch: str, bytes: float, flops: float) -> Work:
     """Return the work of a function of these arrays, written three times."""
     tensors = [Tensor(a) for a in arrays]
     work = Work(bytes, flops, {peers.OURS: lambda: done(ours(*tensors)), "NumPy": lambda: numpy(*arrays)})
@@ -88,12 +91,14 @@ def on(arrays: list[Array], ours: Callable[..., Any], numpy: Callable[..., Any],
     return work
 
 
-def table(rows: int, columns: int, ours: Callable[..., Any], numpy: Callable[..., Any], torch: str, bytes: float, flops: float) -> Callable[[], Work]:  # fmt: skip
+def table(
+    shape: tuple[int, int], ours: Function, numpy: Function, torch: str, bytes: float, flops: float
+) -> Callable[[], Work]:
     """Return a row of an op on a table."""
 
     def build() -> Work:
-        size = rows * columns
-        return on([floats(rows, columns)], ours, numpy, torch, bytes * size, flops * size)
+        size = shape[0] * shape[1]
+        return on([floats(*shape)], ours, numpy, torch, bytes * size, flops * size)
 
     return build
 
@@ -113,13 +118,13 @@ ROWS = [
     Row("exp, 16M", each(F.exp, np.exp, "torch.exp(x)", 1, 8, 10)),
     Row("sum, 16M", each(lambda x: x.sum(), np.sum, "x.sum()", 1, 4, 1)),
     Row("sum of columns, 4096 × 4096",
-        table(4096, 4096, lambda x: x.sum(axis=0), lambda x: x.sum(0), "x.sum(0)", 4, 1)),
+        table((4096, 4096), lambda x: x.sum(axis=0), lambda x: x.sum(0), "x.sum(0)", 4, 1)),
     Row("sum of rows, 4096 × 4096",
-        table(4096, 4096, lambda x: x.sum(axis=1), lambda x: x.sum(1), "x.sum(1)", 4, 1)),
+        table((4096, 4096), lambda x: x.sum(axis=1), lambda x: x.sum(1), "x.sum(1)", 4, 1)),
     Row("max of rows, 4096 × 4096",
-        table(4096, 4096, lambda x: x.max(axis=1), lambda x: x.max(1), "x.amax(1)", 4, 1)),
+        table((4096, 4096), lambda x: x.max(axis=1), lambda x: x.max(1), "x.amax(1)", 4, 1)),
     Row("softmax of rows, 8192 × 1000",
-        table(8192, 1000, lambda x: F.softmax(x, axis=-1), _numpy_softmax, "torch.softmax(x, -1)", 8, 14)),
+        table((8192, 1000), lambda x: F.softmax(x, axis=-1), _numpy_softmax, "torch.softmax(x, -1)", 8, 14)),
     Row("transpose, 4096 × 4096",
-        table(4096, 4096, lambda x: x.T, lambda x: np.ascontiguousarray(x.T), "x.T.contiguous()", 8, 0)),
+        table((4096, 4096), lambda x: x.T, lambda x: np.ascontiguousarray(x.T), "x.T.contiguous()", 8, 0)),
 ]  # fmt: skip

@@ -70,7 +70,12 @@ def numpy_spiking(x: Array, labels: Array, weights: list[Array]) -> float:
     assert h2 is not None
     g2 = numpy_lif_backward(np.broadcast_to(g / np.float32(steps), s2.shape), h2).reshape(-1, OUT)
     g1 = numpy_lif_backward((g2 @ w2).reshape(s1.shape), h1).reshape(-1, len(w1))
-    for w, g in ((w1, g1.T @ x.reshape(-1, IN)), (b1, g1.sum(0)), (w2, g2.T @ s1.reshape(-1, len(w1))), (b2, g2.sum(0))):
+    for w, g in (
+        (w1, g1.T @ x.reshape(-1, IN)),
+        (b1, g1.sum(0)),
+        (w2, g2.T @ s1.reshape(-1, len(w1))),
+        (b2, g2.sum(0)),
+    ):
         m, v = 0.1 * g, 0.001 * g * g
         _ = w * (1 - 1e-5) - 1e-3 * m / (np.sqrt(v) + 1e-8)
     return loss
@@ -94,7 +99,7 @@ def _spikingjelly(x: Array, labels: Array, width: int) -> Callable[[], float]:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return loss.item()
 
     return call
 
@@ -146,7 +151,7 @@ def _torch_perceptron(x: Array, labels: Array, width: int) -> Callable[[], float
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return loss.item()
 
     return call
 
