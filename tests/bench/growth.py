@@ -16,7 +16,8 @@ AXES = {
     "batch": [8, 16, 32, 64, 128, 256, 512],
     "width": [64, 128, 256, 512, 1024, 2048],
 }
-TITLES = {"steps": "time steps T", "batch": "batch N", "width": "hidden neurons"}
+TITLES = {"steps": "time steps T", "batch": "batch N", "width": "hidden neurons H"}
+SYMBOLS = {"steps": "T", "batch": "N", "width": "H"}
 
 
 def points(quick: bool = False) -> list[tuple[str, int]]:
@@ -58,5 +59,5 @@ def lines(rows: list[Result]) -> list[str]:
     out = []
     for axis, name, values, seconds in curves(rows):
         times = " ".join(f"{v}:{s * 1e3:.3g}" for v, s in zip(values, seconds, strict=True))
-        out.append(f"{TITLES[axis]:15} {name:13} ~ {slope(values, seconds):4.2f}   {times}")
+        out.append(f"{TITLES[axis]:17} {name:13} ~ {slope(values, seconds):4.2f}   {times}")
     return out

@@ -64,7 +64,9 @@ def memory(lengths: Iterable[int]) -> list[dict[str, Any]]:
 
 def _memory(steps: int, batch: int = 32) -> dict[str, Any]:
     x = 4 * steps * batch * training.IN
-    kept = x + 4 * steps * batch * (2 * WIDTH + training.OUT)  # H of both layers, and the spikes that the second one gets
+    kept = x + 4 * steps * batch * (
+        2 * WIDTH + training.OUT
+    )  # H of both layers, and the spikes that the second one gets
     gc.collect()
     grillyx.empty_cache()
     pool = grillyx.current_device().pool

@@ -98,13 +98,13 @@ def grow(results: Result, path: Path) -> None:
     for axis, panel in zip(growth.AXES, panels, strict=True):
         for at, name, values, seconds in growth.curves(results["growth"]):
             if at == axis:
-                text = f"{name}, ∝ {growth.slope(values, seconds):.2f}"
+                text = f"{name}, $\\sim {growth.SYMBOLS[axis]}^{{{growth.slope(values, seconds):.2f}}}$"
                 panel.loglog(values, [s * 1e3 for s in seconds], "o-", ms=4, color=COLOURS[name], label=text)
         panel.set_xscale("log", base=2)
         panel.set_xticks(growth.AXES[axis], [str(v) for v in growth.AXES[axis]])
         panel.set_xlabel(growth.TITLES[axis])
         panel.grid(color="#dddddd", lw=0.6)
-        panel.legend(fontsize=8, frameon=False, title="time, and its exponent in the upper half", title_fontsize=7)
+        panel.legend(fontsize=9, frameon=False)
     panels[0].set_ylabel("milliseconds a training step")
     usual = "T {steps}, N {batch}, 784-{width}-10".format(**growth.USUAL)
     figure.suptitle(f"One varied, the rest {usual}; {results['about']['device']}", fontsize=10)
