@@ -29,15 +29,15 @@ def smooth() -> tuple[nn.Module, optim.Optimizer, Callable[[Any], Any]]:
 
 
 def spiking() -> tuple[nn.Module, optim.Optimizer, Callable[[Any], Any]]:
-    """Leaky neurons, and firing rates as logits."""
+    """Leaky neurons that fire from the first step, and firing rates as logits."""
     model = nn.Sequential(
         nn.SeqToANNContainer(nn.Linear(64, 128)), nn.LIFNode(decay_input=False, step_mode="m"),
-        nn.SeqToANNContainer(nn.Linear(128, 10)), nn.LIFNode(decay_input=False, step_mode="m"),
+        nn.SeqToANNContainer(nn.Linear(128, 10)), nn.LIFNode(v_threshold=0.25, decay_input=False, step_mode="m"),
     )  # fmt: skip
 
     def rates(x: Any) -> Any:
         F.reset_net(model)
-        x = grillyx.Tensor(x)
+        x = grillyx.Tensor(4.0 * x)
         return model(x.expand(TIME, *x.shape)).mean(axis=0)
 
     return model, optim.AdamW(model.parameters(), lr=5e-3), rates
