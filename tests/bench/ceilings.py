@@ -45,6 +45,12 @@ class Ceilings:
         """Return the seconds below which work of this size cannot be done."""
         return max(bytes / self.bandwidth, flops / self.flops)
 
+    def or_better(self, other: Ceilings) -> Ceilings:
+        """Return the better of two measurements of each: another program may have disturbed one of them."""
+        pairs = {name: (value, other.named()[name]) for name, value in self.named().items()}
+        costs = ("dispatch", "submit")
+        return Ceilings(**{name: min(pair) if name in costs else max(pair) for name, pair in pairs.items()})
+
     def named(self) -> dict[str, float]:
         """Return all as a dict."""
         return asdict(self)

@@ -83,6 +83,13 @@ def test_shares_of_the_limit(row, share, bound):
     assert results.judge(row, CEILINGS) == (pytest.approx(share), bound)
 
 
+def test_the_best_ceilings_count():
+    other = Ceilings(bandwidth=2e9, copy=5e8, flops=1e10, dispatch=2e-5, submit=1e-5, host_copy=1e9)
+    best = Ceilings(bandwidth=2e9, copy=1e9, flops=1e10, dispatch=1e-5, submit=1e-5, host_copy=2e9)
+    assert CEILINGS.or_better(other) == best
+    assert other.or_better(CEILINGS) == best
+
+
 def test_growth_is_a_power():
     assert growth.slope([4, 8, 16, 32], [1.0, 1.0, 4.0, 16.0]) == pytest.approx(2.0)
     rows = [{"axis": "steps", "value": v, "seconds": {"grillyx": v * 1e-3}} for v in (4, 8)]
