@@ -162,6 +162,7 @@ class Device:
         with self.lock:
             self.compute_waiting()
             self.stream.flush()
+            self.pool.end_step()
 
     def close(self) -> None:
         """Give everything back to the driver. Tensors on this device raise `DeviceClosedError` from now on."""

@@ -1,1 +1,1 @@
-"""Benchmarks, run by ``./dev bench``: never part of the tests."""
+"""Measuring, run by ``./dev bench``, and the report on a GPU, run by ``./dev gpu``. The tests only try the tools."""

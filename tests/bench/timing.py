@@ -1,14 +1,17 @@
-"""Timing one call: warm, minimum of several repeats."""
+"""Timing calls: warm, in turns, minimum of several repeats."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
+Call = Callable[[], object]
+ROUNDS = 2  # each contestant gets its turn so often, so that a slow minute of the machine hits all of them
 
-def best(call: Callable[[], object], seconds: float = 1.0, least: int = 5) -> float:
-    """Return the shortest time of a call in seconds; the first three calls only warm up."""
-    for _ in range(3):
+
+def best(call: Call, seconds: float = 1.0, least: int = 3, warm: int = 3) -> float:
+    """Return the shortest time of a call in seconds, after `warm` calls that do not count."""
+    for _ in range(warm):
         call()
     times: list[float] = []
     end = time.perf_counter() + seconds
@@ -17,3 +20,13 @@ def best(call: Callable[[], object], seconds: float = 1.0, least: int = 5) -> fl
         call()
         times.append(time.perf_counter() - start)
     return min(times)
+
+
+def race(calls: dict[str, Call], seconds: float) -> dict[str, float]:
+    """Return the shortest time of each call, which get `seconds` each, in turns."""
+    times = dict.fromkeys(calls, float("inf"))
+    for turn in range(ROUNDS):
+        for name, call in calls.items():
+            time.sleep(min(0.05, seconds))  # threads of the one before may still spin
+            times[name] = min(times[name], best(call, seconds / ROUNDS, least=2, warm=3 if turn == 0 else 1))
+    return times
