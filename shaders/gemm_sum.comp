@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
-#define OP nn
+#define OP nn_f
 #include "gemm.glsl"
 // The parts of a matrix product that was split along k, added up in their order, with the product's epilogue.
 layout(local_size_x = 64) in;

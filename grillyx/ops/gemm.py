@@ -126,7 +126,8 @@ def _run(
         aligned["KV"] = int(stays)
     else:
         aligned["SPLIT"] = int(split)
-    dispatch = kernel(f"gemm_{chosen.body}.{_VARIANTS[kind]}")
+    name = f"gemm_{chosen.body}.{_VARIANTS[kind]}"
+    finish = kernel(f"{name}_f") if epilogue["ACT"] > 1 else kernel(name)
     for first in range(0, max(k, 1), chosen.chunk):
         last = min(first + chosen.chunk, k)
         # a bias begins the sum; the rest of the epilogue, and all of it where parts are added up, comes at its end
@@ -136,7 +137,7 @@ def _run(
         for z0 in range(0, batch, _MAX_GROUPS):
             count = min(batch - z0, _MAX_GROUPS)
             work = max(4 * count * (m + n) * (last - first), count * m * n * (last - first) // 8)
-            dispatch(
+            (kernel(name) if last < k else finish)(
                 (columns, rows, chosen.parts if split else count), work, a=x.array, b=y.array,
                 bias=x.array if bias is None else bias, extra=x.array if extra is None else extra, c=c.array,
                 M=m, N=n, K=k, first=first, last=last, span=chosen.span, across=across, z0=z0, inner=target.inner[0],
