@@ -16,7 +16,20 @@ from grillyx.ops.pointwise import cast
 from grillyx.ops.reduce import reduced, unbroadcast
 from grillyx.ops.shape import Shape, broadcast_strides, collapse, expanded
 
-__all__ = ["ACTIVATIONS", "BODIES", "CHOSEN", "NN", "NT", "TN", "Matrices", "body", "linear", "matmul", "plan", "product"]
+__all__ = [
+    "ACTIVATIONS",
+    "BODIES",
+    "CHOSEN",
+    "NN",
+    "NT",
+    "TN",
+    "Matrices",
+    "body",
+    "linear",
+    "matmul",
+    "plan",
+    "product",
+]
 
 ACTIVATIONS = ("none", "relu", "gelu", "silu", "sigmoid", "tanh")  # the order of `activated` in gemm.glsl
 _VARIANTS = ("nn", "nt", "tn")
@@ -78,6 +91,8 @@ def product(
     Raises:
         ValueError: sizes or dtypes do not fit.
     """
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ValueError(f"product: unknown activation, got {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")
     lead: Shape | None = None
     if isinstance(a, Array) and isinstance(b, Array):
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -94,11 +109,11 @@ def product(
     if lead is None:
         lead = tuple(count for count in (outer, inner) if count > 1)
     target = out or _contiguous(empty((*lead, m, n)), outer, inner, m, n)
-    if out is not None:
-        out.array.storage.version += 1
     extras = [(v, code) for v, code in ((residual, _ADDED), (scale, _MULTIPLIED), (mask, _MASKED)) if v is not None]
     _check(x, y, target, (outer, inner, m, n), bias, [v for v, _ in extras])
     extra, code = extras[0] if extras else (None, 0)
+    if out is not None:
+        out.array.storage.version += 1
     if batch * m * n == 0:
         return target.array
     x, y = _repeated(x, outer, inner), _repeated(y, outer, inner)
@@ -153,24 +168,21 @@ def _run(
         )  # fmt: skip
 
 
-def _check(
-    x: Matrices, y: Matrices, c: Matrices, shape: Shape, bias: Array | None, extras: list[Array]
-) -> None:
+def _check(x: Matrices, y: Matrices, c: Matrices, shape: Shape, bias: Array | None, extras: list[Array]) -> None:
     for v in (x, y, c):
-        if v.words > 4 * -(-v.array.size // 4) or v.ld < v.columns or min(v.start, v.outer[1], v.inner[1]) < 0:
+        if v.words > v.array.size or v.ld < v.columns or min(v.start, v.outer[1], v.inner[1]) < 0:
             raise ValueError(f"product: matrices reach beyond their array of {v.array.size:,} elements, got {v}.")
-    outer, inner, m, n = shape
     if (c.outer[0], c.inner[0], c.rows, c.columns) != shape:
         raise ValueError(f"product: the result does not fit `out`, got {shape}; expected {c}.")
     if len(extras) > 1:
         raise ValueError("product: got several of residual, mask and scale; expected at most one.")
     if any(v.size != math.prod(shape) for v in extras):
         raise ValueError(f"product: residual, mask or scale has {extras[0].size:,} elements; expected {shape}.")
-    if bias is not None and bias.shape != (n,):
-        raise ValueError(f"product: the bias has the wrong shape, got {bias.shape}; expected {(n,)}.")
-    for v in (x.array, y.array, c.array, *extras, *([] if bias is None else [bias])):
-        if v.dtype.kind not in "fb":
-            raise ValueError(f"product: takes floats, got {v.dtype}.")
+    if bias is not None and bias.shape != shape[-1:]:
+        raise ValueError(f"product: the bias has the wrong shape, got {bias.shape}; expected {shape[-1:]}.")
+    for array in (x.array, y.array, c.array, *extras, *([] if bias is None else [bias])):
+        if array.dtype.kind not in "fb":
+            raise ValueError(f"product: takes floats, got {array.dtype}.")
 
 
 def _count(p: tuple[int, int], q: tuple[int, int]) -> int:
@@ -198,7 +210,7 @@ def _stacked(a: Array, b: Array, lead: Shape) -> list[Matrices]:
     if counts[-3] != 1:
         return [_matrix(expanded(v, (*lead, *v.shape[-2:]))) for v in (a, b)]
     return [
-        Matrices(v, *v.shape[-2:], v.shape[-1], 0, (counts[-2], s[-2]), (counts[-1], s[-1]))
+        Matrices(v, v.shape[-2], v.shape[-1], v.shape[-1], 0, (counts[-2], s[-2]), (counts[-1], s[-1]))
         for v, s in zip((a, b), steps, strict=True)
     ]
 
