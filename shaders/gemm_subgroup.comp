@@ -24,7 +24,7 @@ layout(constant_id = 8) const bool BIAS = false;
 layout(constant_id = 9) const bool ADD = false; // to what is in C: a long K is done in several dispatches
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint EXTRA = 0;
-GEMM_PUSH
+PRODUCT_PUSH
 INPUT(0, a)
 INPUT(1, b)
 INPUT(2, bias)

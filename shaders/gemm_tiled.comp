@@ -20,7 +20,7 @@ layout(constant_id = 9) const bool ADD = false; // to what is in C: a long K is 
 layout(constant_id = 10) const bool SPLIT = false; // z is a part of K, `span` long; gemm_sum adds up the parts
 layout(constant_id = 11) const uint ACT = 0;
 layout(constant_id = 12) const uint EXTRA = 0;
-GEMM_PUSH
+PRODUCT_PUSH
 INPUT(0, a)
 INPUT(1, b)
 INPUT(2, bias)

@@ -1,7 +1,7 @@
 #include "smooth.glsl"
 // What the bodies of the matrix product share: their variants, where matrices lie, and what happens to a sum at the end.
 // nn: A (M,K) B (K,N), so C = A B; nt: B (N,K), so C = A B'; tn: A (K,M), so C = A' B. A name with _f has the activations
-// beyond relu: a driver takes milliseconds to throw away what a pipeline does not use.
+// beyond relu (smooth_): a driver takes milliseconds to throw away what a pipeline does not use.
 #define GEMM_nn 0
 #define GEMM_nt 1
 #define GEMM_tn 2
@@ -16,7 +16,7 @@
 #define MORE_nt_f smooth_(which, x)
 #define MORE_tn_f smooth_(which, x)
 // Rows lie ld words apart. Matrix z of a batch is (z / inner, z % inner): outer and inner strides, and a start.
-#define GEMM_PUSH layout(push_constant) uniform P { \
+#define PRODUCT_PUSH layout(push_constant) uniform P { \
     uint M, N, K, first, last, span, across, z0, inner, lda, ldb, ldc, a0, b0, c0, a_outer, a_inner, b_outer, b_inner, c_outer, c_inner; } p;
 #define START(m, z) (p.m##0 + (z) / p.inner * p.m##_outer + (z) % p.inner * p.m##_inner)
 
