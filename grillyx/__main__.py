@@ -57,7 +57,10 @@ def info() -> int:
         )
     current = grillyx.current_device()
     print(f"\nused: device {current.info.index}, {current.memory} memory, sync {current.sync}")
-    print(f"  matrix product: {gemm.body(current)} body")
+    for size in (64, 512, 4096):
+        p = gemm.plan(current, gemm.NN, 1, size, size, size, size, size)
+        parts = f", k in {p.parts} parts" if p.parts > 1 else ""
+        print(f"  matrix product {size}x{size}x{size}: {p.body} body, tiles of {p.rows}x{p.columns}{parts}")
     for name in _SWITCHES:
         if os.environ.get(name):
             print(f"  {name}={os.environ[name]}")

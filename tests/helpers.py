@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from grillyx.autograd import Tensor
+from grillyx.engine.device import current_device
+from grillyx.ops import gemm
 
 Shape = tuple[int, ...]
 SIZES = (1, 2, 3, 5, 7, 0, 33)
@@ -121,3 +124,16 @@ def check(
         else:
             assert t.grad is None
     return out
+
+
+def use_body(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Let this test use one body of the matrix product; skip it on a device that cannot run that one."""
+    device = current_device()
+    monkeypatch.delitem(gemm.CHOSEN, device, raising=False)
+    monkeypatch.setenv("GRILLYX_GEMM", name)
+    try:
+        chosen = gemm.body(device)
+    except ValueError:
+        pytest.skip("this device cannot run it")
+    assert chosen == name
+    monkeypatch.setitem(gemm.CHOSEN, device, name)

@@ -1,88 +1,218 @@
-"""Matrix products: two bodies with one interface, chosen by the kind of device."""
+"""Matrix products: `product` is the one entry, for any strides and with an epilogue; `linear` and `matmul` use it."""
 
 from __future__ import annotations
 
 import math
-import os
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from grillyx.engine.array import FLOAT, Array, empty
-from grillyx.engine.device import Device
-from grillyx.engine.kernel import kernel
-from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import Result
+from grillyx.ops.gemm_plan import BODIES, CHOSEN, NN, NT, TN, Plan, body, plan
 from grillyx.ops.pointwise import cast
 from grillyx.ops.reduce import reduced, unbroadcast
-from grillyx.ops.shape import Shape, expanded, fill
+from grillyx.ops.shape import Shape, broadcast_strides, collapse, expanded
 
-NN, NT, TN = 0, 1, 2  # which operand is stored transposed: none, the second, the first
-BODIES = ("subgroup", "tiled")
+__all__ = [
+    "ACTIVATIONS",
+    "BODIES",
+    "CHOSEN",
+    "NN",
+    "NT",
+    "TN",
+    "Matrices",
+    "body",
+    "linear",
+    "matmul",
+    "plan",
+    "product",
+]
+
+ACTIVATIONS = ("none", "relu", "gelu", "silu", "sigmoid", "tanh")  # the order of `activated` in gemm.glsl
+_VARIANTS = ("nn", "nt", "tn")
+_ADDED, _MULTIPLIED, _MASKED = 1, 2, 3  # what an epilogue does with its extra operand
 _MAX_GROUPS = 65535
 
 
-def body(device: Device) -> str:
-    """Return which body this device uses: ``"subgroup"`` on CPU devices, ``"tiled"`` on GPUs (or ``GRILLYX_GEMM``).
+@dataclass(frozen=True)
+class Matrices:
+    """Equal matrices inside an array, such as a slice of one or the heads of several: which words they are.
+
+    Attributes:
+        array: whose memory it is; its own shape does not matter.
+        rows, columns: of each matrix.
+        ld: words from a row to the next.
+        start: words before the first matrix.
+        outer, inner: how many matrices there are along two axes, and the words from one to the next; a step of 0
+            repeats a matrix.
+    """
+
+    array: Array
+    rows: int
+    columns: int
+    ld: int
+    start: int = 0
+    outer: tuple[int, int] = (1, 0)
+    inner: tuple[int, int] = (1, 0)
+
+    @property
+    def words(self) -> int:
+        """How many words are touched, from the beginning of the array."""
+        last = [(count - 1) * step for count, step in (self.outer, self.inner, (self.rows, self.ld))]
+        return self.start + sum(last) + self.columns
+
+    @property
+    def quads(self) -> bool:
+        """Whether every row begins at a multiple of four words."""
+        steps = [step for count, step in (self.outer, self.inner) if count > 1]
+        return all(words % 4 == 0 for words in (self.ld, self.start, *steps))
+
+
+def product(
+    a: Array | Matrices, b: Array | Matrices, kind: int, bias: Array | None = None, activation: str | None = None,
+    residual: Array | None = None, mask: Array | None = None, scale: Array | None = None, out: Matrices | None = None,
+) -> Array:  # fmt: skip
+    """Return ``activation(A B + bias + residual)``, masked or scaled, for matrices in the last two axes.
+
+    Args:
+        a: (..., m, k), or (..., k, m) if `kind` is `TN`; or a description of matrices inside an array.
+        b: (..., k, n), or (..., n, k) if `kind` is `NT`. Leading axes of arrays broadcast.
+        kind: `NN`, `NT` or `TN`.
+        bias: (n,).
+        activation: one of `ACTIVATIONS`.
+        residual: of the product's size, contiguous; added before the activation.
+        mask: likewise; the result is 0 where it is 0, whatever was there.
+        scale: likewise; multiplied after the activation. At most one of residual, mask and scale.
+        out: where to write, instead of into a new array; returned is its array.
 
     Raises:
-        ValueError: ``GRILLYX_GEMM`` names no body, or one that this device cannot run.
+        ValueError: sizes or dtypes do not fit.
     """
-    info = device.info
-    able = info.subgroup_shuffle and info.subgroup_size in (4, 8, 16)
-    wanted = os.environ.get("GRILLYX_GEMM", "")
-    if wanted == "":
-        return "subgroup" if info.type == "cpu" and able else "tiled"
-    if wanted not in BODIES or (wanted == "subgroup" and not able):
-        raise ValueError(f"GRILLYX_GEMM: got {wanted!r}; expected one of {', '.join(BODIES if able else BODIES[1:])}.")
-    return wanted
+    if activation is not None and activation not in ACTIVATIONS:
+        raise ValueError(f"product: unknown activation, got {activation!r}; expected one of {', '.join(ACTIVATIONS)}.")
+    lead: Shape | None = None
+    if isinstance(a, Array) and isinstance(b, Array):
+        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        if 0 in lead:
+            return empty((*lead, a.shape[-1 if kind == TN else -2], b.shape[-2 if kind == NT else -1]))
+        a, b = _stacked(a, b, lead)
+    x, y = (_matrix(v) if isinstance(v, Array) else v for v in (a, b))
+    m, k = (x.columns, x.rows) if kind == TN else (x.rows, x.columns)
+    n, k_b = (y.rows, y.columns) if kind == NT else (y.columns, y.rows)
+    outer, inner = (_count(p, q) for p, q in ((x.outer, y.outer), (x.inner, y.inner)))
+    if k != k_b or 0 in (outer, inner):
+        raise ValueError(f"product: sizes do not fit together, got {x} and {y} for {_VARIANTS[kind]}.")
+    batch = outer * inner
+    if lead is None:
+        lead = tuple(count for count in (outer, inner) if count > 1)
+    target = out or _contiguous(empty((*lead, m, n)), outer, inner, m, n)
+    extras = [(v, code) for v, code in ((residual, _ADDED), (scale, _MULTIPLIED), (mask, _MASKED)) if v is not None]
+    _check(x, y, target, (outer, inner, m, n), bias, [v for v, _ in extras])
+    extra, code = extras[0] if extras else (None, 0)
+    if out is not None:
+        out.array.storage.version += 1
+    if batch * m * n == 0:
+        return target.array
+    x, y = _repeated(x, outer, inner), _repeated(y, outer, inner)
+    chosen = plan(target.array.storage.device, kind, batch, m, n, k, x.ld, y.ld, y.quads)
+    act = ACTIVATIONS.index(activation or "none")
+    _run(chosen, x, y, target, kind, (batch, m, n, k), bias, extra, {"ACT": act, "EXTRA": code})
+    return target.array
 
 
-def product(a: Array, b: Array, kind: int, bias: Array | None = None) -> Array:
-    """Return the matrix product of the last two axes; leading axes are equal, or missing in one operand."""
-    m, k = (a.shape[-1], a.shape[-2]) if kind == TN else (a.shape[-2], a.shape[-1])
-    n = b.shape[-2] if kind == NT else b.shape[-1]
-    lead = a.shape[:-2] if a.ndim >= b.ndim else b.shape[:-2]
-    batch = math.prod(lead)
-    c = empty((*lead, m, n))
-    if c.size == 0:
-        return c
-    if k == 0:
-        return expanded(bias, c.shape) if bias is not None else fill(c.shape, 0.0)
-    device = a.storage.device
-    sizes = {
-        "M": m, "N": n, "K": k, "batch_a": m * k if a.ndim > 2 else 0, "batch_b": k * n if b.ndim > 2 else 0,
-        "batch_c": m * n,
+def _run(
+    chosen: Plan, x: Matrices, y: Matrices, target: Matrices, kind: int, sizes: tuple[int, int, int, int],
+    bias: Array | None, extra: Array | None, epilogue: dict[str, int],
+) -> None:  # fmt: skip
+    batch, m, n, k = sizes
+    across = -(-n // chosen.columns)
+    columns, rows, _ = grid(across * -(-m // chosen.rows), 1)
+    split = chosen.parts > 1
+    c = _contiguous(empty((chosen.parts, m, n)), 1, 1, m, n) if split else target
+    stays = k % 4 == 0  # whole quads along k
+    aligned = {
+        "AV": int(x.quads and (kind == TN or stays)), "BV": int(y.quads and (kind != NT or stays)),
+        "CV": int(c.quads and n % 4 == 0),
     }  # fmt: skip
-    if batch > _MAX_GROUPS:
-        raise NotImplementedError(
-            f"matmul: too many matrices in a batch, got {batch:,}; expected at most {_MAX_GROUPS:,}."
-        )
-    run = _subgroup if body(device) == "subgroup" else _tiled
-    for first in range(0, k, LONGEST_LOOP):
-        sizes |= {"first": first, "last": min(first + LONGEST_LOOP, k), "ADD": int(first > 0)}
-        now = bias if first == 0 else None
-        work = max(4 * (a.size + b.size + c.size), batch * m * n * min(k, LONGEST_LOOP) // 8)
-        run({"a": a, "b": b, "bias": now or a, "c": c}, sizes, kind, batch, work, now is not None)
-    return c
+    if chosen.body == "subgroup":
+        aligned["KV"] = int(stays)
+    else:
+        aligned["SPLIT"] = int(split)
+    name = f"gemm_{chosen.body}.{_VARIANTS[kind]}"
+    finish = kernel(f"{name}_f") if epilogue["ACT"] > 1 else kernel(name)
+    for first in range(0, max(k, 1), chosen.chunk):
+        last = min(first + chosen.chunk, k)
+        # a bias begins the sum; the rest of the epilogue, and all of it where parts are added up, comes at its end
+        variant: dict[str, int] = {"ADD": int(first > 0), "BIAS": int(bias is not None and first == 0 and not split)}
+        if last == k and not split:
+            variant |= epilogue
+        for z0 in range(0, batch, _MAX_GROUPS):
+            count = min(batch - z0, _MAX_GROUPS)
+            work = max(4 * count * (m + n) * (last - first), count * m * n * (last - first) // 8)
+            (kernel(name) if last < k else finish)(
+                (columns, rows, chosen.parts if split else count), work, a=x.array, b=y.array,
+                bias=x.array if bias is None else bias, extra=x.array if extra is None else extra, c=c.array,
+                M=m, N=n, K=k, first=first, last=last, span=chosen.span, across=across, z0=z0, inner=target.inner[0],
+                lda=x.ld, ldb=y.ld, ldc=c.ld, a0=x.start, b0=y.start, c0=c.start,
+                a_outer=x.outer[1], a_inner=x.inner[1], b_outer=y.outer[1], b_inner=y.inner[1],
+                c_outer=c.outer[1], c_inner=c.inner[1], **chosen.constants, **aligned, **variant,
+            )  # fmt: skip
+    if split:
+        kernel("gemm_sum")(
+            grid(m * n), 4 * (chosen.parts + 1) * m * n, x=c.array, bias=c.array if bias is None else bias,
+            extra=c.array if extra is None else extra, c=target.array, M=m, N=n, parts=chosen.parts, ldc=target.ld,
+            c0=target.start, BIAS=int(bias is not None), **epilogue,
+        )  # fmt: skip
 
 
-def _subgroup(arrays: dict[str, Array], sizes: dict[str, int], kind: int, batch: int, work: int, bias: bool) -> None:
-    m, n, k, sg = sizes["M"], sizes["N"], sizes["K"], arrays["a"].storage.device.info.subgroup_size
-    aligned_a = (m if kind == TN else k) % 4 == 0
-    aligned_b = (k if kind == NT else n) % 4 == 0
-    # measured: with A transposed, loading four rows at a time wins; NT with so many accumulators would spill
-    rows = 4 if kind == TN and aligned_a and m >= 4 * sg else 2
-    kernel("gemm_subgroup")(
-        (-(-n // (4 * sg)), -(-m // (rows * sg)), batch), work, **arrays, **sizes, local_size=sg, SG=sg, RA=rows,
-        KIND=kind, AV=int(aligned_a), BV=int(aligned_b), CV=int(n % 4 == 0), BIAS=int(bias),
-    )  # fmt: skip
+def _check(x: Matrices, y: Matrices, c: Matrices, shape: Shape, bias: Array | None, extras: list[Array]) -> None:
+    for v in (x, y, c):
+        if v.words > v.array.size or v.ld < v.columns or min(v.start, v.outer[1], v.inner[1]) < 0:
+            raise ValueError(f"product: matrices reach beyond their array of {v.array.size:,} elements, got {v}.")
+    if (c.outer[0], c.inner[0], c.rows, c.columns) != shape:
+        raise ValueError(f"product: the result does not fit `out`, got {shape}; expected {c}.")
+    if len(extras) > 1:
+        raise ValueError("product: got several of residual, mask and scale; expected at most one.")
+    if any(v.size != math.prod(shape) for v in extras):
+        raise ValueError(f"product: residual, mask or scale has {extras[0].size:,} elements; expected {shape}.")
+    if bias is not None and bias.shape != shape[-1:]:
+        raise ValueError(f"product: the bias has the wrong shape, got {bias.shape}; expected {shape[-1:]}.")
+    for array in (x.array, y.array, c.array, *extras, *([] if bias is None else [bias])):
+        if array.dtype.kind not in "fb":
+            raise ValueError(f"product: takes floats, got {array.dtype}.")
 
 
-def _tiled(arrays: dict[str, Array], sizes: dict[str, int], kind: int, batch: int, work: int, bias: bool) -> None:
-    m, n = sizes["M"], sizes["N"]
-    tile = 4 if m > 32 and n > 32 else 2
-    kernel("gemm_tiled")(
-        (-(-n // (16 * tile)), -(-m // (16 * tile)), batch), work, **arrays, **sizes, TM=tile, TN=tile, KIND=kind,
-        BIAS=int(bias),
-    )  # fmt: skip
+def _count(p: tuple[int, int], q: tuple[int, int]) -> int:
+    """Return how many matrices there are along an axis, one being repeated; 0 if that does not fit."""
+    return max(p[0], q[0]) if p[0] == q[0] or 1 in (p[0], q[0]) else 0
+
+
+def _repeated(v: Matrices, outer: int, inner: int) -> Matrices:
+    steps = [(count, own[1] if own[0] == count else 0) for count, own in ((outer, v.outer), (inner, v.inner))]
+    return replace(v, outer=steps[0], inner=steps[1])
+
+
+def _matrix(x: Array) -> Matrices:
+    return _contiguous(x, 1, math.prod(x.shape[:-2]), *x.shape[-2:])
+
+
+def _contiguous(x: Array, outer: int, inner: int, rows: int, columns: int) -> Matrices:
+    return Matrices(x, rows, columns, columns, 0, (outer, inner * rows * columns), (inner, rows * columns))
+
+
+def _stacked(a: Array, b: Array, lead: Shape) -> list[Matrices]:
+    """Describe two arrays whose leading axes broadcast; they are copied only if more than two axes are needed for it."""
+    steps = [[s * math.prod(v.shape[-2:]) for s in broadcast_strides(v.shape[:-2], lead)] for v in (a, b)]
+    counts, steps = collapse(lead, *steps)
+    if counts[-3] != 1:
+        return [_matrix(expanded(v, (*lead, *v.shape[-2:]))) for v in (a, b)]
+    return [
+        Matrices(v, v.shape[-2], v.shape[-1], v.shape[-1], 0, (counts[-2], s[-2]), (counts[-1], s[-1]))
+        for v, s in zip((a, b), steps, strict=True)
+    ]
 
 
 def _flat(x: Array) -> Array:
@@ -112,16 +242,10 @@ def matmul(a: Array, b: Array) -> Result:
     a, b = cast(a, FLOAT), cast(b, FLOAT)
     a2 = a.reshape((1, *a.shape)) if a.ndim == 1 else a
     b2 = b.reshape((*b.shape, 1)) if b.ndim == 1 else b
-    lead = _broadcast(a2.shape[:-2], b2.shape[:-2])
-    if b2.ndim == 2 and a2.ndim > 2:  # one matrix on the right: a single large product
+    if b2.ndim == 2:  # one matrix on the right: a single large product
         a2 = _flat(a2)
-        joined: Shape = (*lead, a.shape[-2])
-    else:
-        a2 = _batch(a2, lead)
-        b2 = _batch(b2, lead)
-        joined = (*lead, a2.shape[-2])
     c = product(a2, b2, NN)
-    full = (*joined, b2.shape[-1])
+    full = (*(a.shape[:-1] if b2.ndim == 2 and a.ndim > 1 else c.shape[:-1]), b2.shape[-1])
     shape = tuple(
         n
         for k, n in enumerate(full)
@@ -131,32 +255,10 @@ def matmul(a: Array, b: Array) -> Result:
     def pullback(g: Array) -> Any:
         g2 = g.reshape(c.shape)
 
-        def for_a() -> Array:
-            ga = product(g2, b2, NT)
-            return (
-                ga.reshape(a.shape) if ga.size == a.size else unbroadcast(ga.reshape((*lead, *a2.shape[-2:])), a.shape)
-            )
+        def summed(x: Array, like: Array, matrix: Array) -> Array:
+            """Sum over the leading axes along which an operand was repeated."""
+            return x.reshape(like.shape) if x.size == like.size else unbroadcast(x, matrix.shape).reshape(like.shape)
 
-        def for_b() -> Array:
-            gb = product(a2, g2, TN)
-            return (
-                gb.reshape(b.shape) if gb.size == b.size else unbroadcast(gb.reshape((*lead, *b2.shape[-2:])), b.shape)
-            )
-
-        return for_a, for_b
+        return lambda: summed(product(g2, b2, NT), a, a2), lambda: summed(product(a2, g2, TN), b, b2)
 
     return c.reshape(shape), pullback
-
-
-def _broadcast(a: Shape, b: Shape) -> Shape:
-    import numpy as np
-
-    return np.broadcast_shapes(a, b)
-
-
-def _batch(x: Array, lead: Shape) -> Array:
-    """Give x the leading axes as one batch axis; a single matrix stays as it is, the kernel repeats it."""
-    if math.prod(x.shape[:-2]) == 1:
-        return x.reshape(x.shape[-2:]) if lead else x
-    full = expanded(x, (*lead, *x.shape[-2:]))
-    return full.reshape((math.prod(lead), *x.shape[-2:]))

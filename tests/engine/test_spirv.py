@@ -16,7 +16,7 @@ def test_names_kinds_and_order():
 
 
 def test_a_workgroup_size_that_is_a_specialization_constant_is_named():
-    assert kernel("gemm_subgroup").interface.spec[0][0] == "local_size"
+    assert kernel("gemm_subgroup.nn").interface.spec[0][0] == "local_size"
 
 
 def test_a_binding_declared_twice_has_the_shorter_name_and_counts_once():

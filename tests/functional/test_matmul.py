@@ -11,18 +11,13 @@ from hypothesis import strategies as st
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor
-from grillyx.engine.device import current_device
 from grillyx.ops import gemm
-from tests.helpers import broadcastable, check, exact, floats, same
+from tests.helpers import broadcastable, check, exact, floats, same, use_body
 
 
 @pytest.fixture(params=gemm.BODIES, autouse=True)
 def body(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("GRILLYX_GEMM", request.param)
-    try:
-        assert gemm.body(current_device()) == request.param
-    except ValueError:
-        pytest.skip("this device cannot run it")
+    use_body(monkeypatch, request.param)
     return request.param
 
 
@@ -139,12 +134,20 @@ def test_linear_errors(x: tuple, weight: tuple, bias: tuple | None, message: str
         F.linear(np.ones(x), np.ones(weight), None if bias is None else np.ones(bias))
 
 
-def test_too_many_matrices() -> None:
-    with pytest.raises(NotImplementedError, match=r"too many matrices in a batch, got 65,536; expected at most 65,535"):
-        F.matmul(np.ones((65536, 1, 1)), np.ones((65536, 1, 1)))
+def test_more_matrices_than_a_dispatch_takes() -> None:
+    rng = np.random.default_rng(0)
+    a, b = exact(rng.standard_normal((65_537, 1, 2))), exact(rng.standard_normal((65_537, 2, 1)))
+    same(F.matmul(a, b), a @ b)
 
 
-def test_an_unknown_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRILLYX_GEMM", "magic")
-    with pytest.raises(ValueError, match="GRILLYX_GEMM: got 'magic'; expected one of"):
-        F.matmul([[1.0]], [[1.0]])
+def test_more_tiles_than_one_dimension_of_a_dispatch_takes() -> None:
+    rng = np.random.default_rng(0)
+    a, b = exact(rng.standard_normal((2_200_000, 1))), exact(rng.standard_normal((1, 1)))
+    same(F.matmul(a, b), a @ b)
+
+
+def test_leading_axes_that_broadcast_in_turns() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 1, 3, 1, 2, 5)), rng.standard_normal((1, 4, 1, 2, 5, 3))
+    same(F.matmul(a, b), np.matmul(exact(a), exact(b)))
+    check(F.matmul, np.matmul, a[:, 0, :, 0, None], b[0, :1, 0])

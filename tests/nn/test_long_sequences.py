@@ -6,6 +6,7 @@ import pytest
 import grillyx.functional as F
 from grillyx import Tensor, nn
 from grillyx.ops import LONGEST_LOOP
+from tests.helpers import use_body
 
 
 @pytest.mark.parametrize("width", [3, 4])
@@ -32,7 +33,7 @@ def test_a_neuron_over_70000_steps(width):
 @pytest.mark.parametrize("rows", [70_001, 131_072])
 def test_products_over_a_long_axis(body, rows, monkeypatch):
     """The gradient of a layer's weight sums over all steps and samples."""
-    monkeypatch.setenv("GRILLYX_GEMM", body)
+    use_body(monkeypatch, body)
     rng = np.random.default_rng(rows)
     x, g = rng.standard_normal((rows, 5), np.float32), rng.standard_normal((rows, 7), np.float32)
     weight, bias = Tensor(np.zeros((7, 5)), requires_grad=True), Tensor(np.zeros(7), requires_grad=True)
