@@ -69,6 +69,7 @@ class _Backward:
             elif id(g.storage) in self.owned:  # each leaf has a gradient of its own, which may be changed in place
                 g = apply(g, "affine", 1.0, -0.0)
             self.owned.add(id(g.storage))
+            g.storage.compute()  # now: what it is made of would have to stay until somebody reads it
             t.grad = Tensor(g)
             return
         assert node is not None

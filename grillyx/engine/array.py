@@ -13,7 +13,7 @@ import numpy as np
 from grillyx.engine import fusion
 from grillyx.engine.counters import COUNTERS
 from grillyx.engine.device import Device, current_device
-from grillyx.engine.fusion import Expression
+from grillyx.engine.fusion import Expression, Job
 from grillyx.engine.kernel import grid, kernel
 from grillyx.engine.pool import Buffer
 
@@ -31,7 +31,7 @@ class Storage:
 
     __slots__ = ("__weakref__", "_buffer", "awaited", "device", "expression", "version")
 
-    def __init__(self, device: Device, buffer: Buffer | None, expression: Expression | None = None) -> None:
+    def __init__(self, device: Device, buffer: Buffer | None, expression: Expression | Job | None = None) -> None:
         self.device, self._buffer, self.expression = device, buffer, expression
         self.version, self.awaited = 0, False
 
@@ -143,7 +143,17 @@ def put_off(function: str, args: tuple[Any, ...], shape: tuple[int, ...], dtype:
     for arg in args:
         if type(arg) is tuple and arg[0].device is not device:
             arg[0].device.check_open()
-    storage = Storage(device, None, fusion.Expression(function, args, math.prod(shape)))
+    return _waiting(device, fusion.Expression(function, args, math.prod(shape)), shape, dtype)
+
+
+def put_off_job(run: fusion.Run, inputs: list[Array], shape: tuple[int, ...]) -> Array:
+    """Return an array that `run` computes when it is read, with what is applied to it as an epilogue: see `fusion.Job`."""
+    job = fusion.Job(run, [x.storage for x in inputs], math.prod(shape))
+    return _waiting(_fitting(shape), job, shape, FLOAT)
+
+
+def _waiting(device: Device, expression: Expression | Job, shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    storage = Storage(device, None, expression)
     device.wait_for(storage)
     return Array(storage, shape, dtype)
 

@@ -15,14 +15,18 @@ from grillyx.engine.kernel import Kernel, grid, kernel, read_shader
 from grillyx.engine.link import COLUMN, FULL, ROW, Library, Program, link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from grillyx.engine.array import Storage
     from grillyx.engine.pool import Buffer
 
+    Run = Callable[["Storage", str | None, tuple[str, "Storage"] | None], None]
+
 MAX_STEPS, MAX_LEAVES, MAX_OUTPUTS = 24, 7, 8
 _MAX_NUMBERS = 24  # among the push constants, of which there are 128 bytes
 _FUNCTIONS = {"unary": "f", "unary_backward": "df", "binary": "on_floats"}
+
+_ACTIVATIONS = {f"unary.{name}": name for name in ("relu", "gelu", "silu", "sigmoid", "tanh")}
 
 Leaf = tuple["Storage", int, int]  # a storage, how it is read (see `link`), and its size or run for that, in quads
 
@@ -49,7 +53,7 @@ class Expression:
             leaves: frozenset[int] = frozenset()
             for storage, kind, _ in inputs:
                 inner = storage.expression
-                if inner is None:
+                if not isinstance(inner, Expression):
                     leaves |= {id(storage)}
                     numbers += kind != FULL
                 else:
@@ -59,7 +63,9 @@ class Expression:
             if steps <= MAX_STEPS and numbers <= _MAX_NUMBERS and len(leaves) <= MAX_LEAVES:
                 break
             # too much for one kernel: the largest part gets one of its own
-            parts = [(s.expression.steps, k) for k, (s, _, _) in enumerate(inputs) if s.expression is not None]
+            parts = [
+                (s.expression.steps, k) for k, (s, _, _) in enumerate(inputs) if isinstance(s.expression, Expression)
+            ]
             inputs[max(parts)[1]][0].compute()
         self.steps: int = steps
         self.numbers: int = numbers
@@ -69,12 +75,7 @@ class Expression:
 
     def reads(self, source: Storage) -> bool:
         """Tell whether this needs the values of a storage."""
-        for arg in self.args:
-            if type(arg) is tuple:
-                inner = arg[0].expression
-                if arg[0] is source or (inner is not None and inner.reads(source)):
-                    return True
-        return False
+        return any(type(arg) is tuple and _reads(arg[0], source) for arg in self.args)
 
     @property
     def number(self) -> float | None:
@@ -82,10 +83,78 @@ class Expression:
         return self.args[0] if self.function == "" and type(self.args[0]) is float else None
 
 
+class Job:
+    """A kernel that is put off, because the functions that are applied to its result may become part of it.
+
+    Args:
+        run: ``run(storage, activation, extra)`` computes into a storage that has its buffer; see `_epilogue`.
+        inputs: the storages that it reads.
+        words: of the result.
+    """
+
+    __slots__ = ("inputs", "run", "words")
+    number = None
+
+    def __init__(self, run: Run, inputs: Sequence[Storage], words: int) -> None:
+        self.run, self.inputs, self.words = run, inputs, words
+        for storage in inputs:
+            storage.awaited = True
+
+    def reads(self, source: Storage) -> bool:
+        """Tell whether this needs the values of a storage."""
+        return any(_reads(storage, source) for storage in self.inputs)
+
+
+def _reads(storage: Storage, source: Storage) -> bool:
+    return storage is source or (storage.expression is not None and storage.expression.reads(source))
+
+
+def _job_of(storage: Storage, places: int) -> Job | None:
+    """Return the job of a storage that nobody but `places` variables and one expression hold."""
+    job = storage.expression
+    return job if isinstance(job, Job) and sys.getrefcount(storage) <= places + 3 else None
+
+
+def _epilogue(e: Expression) -> tuple[Job, str | None, tuple[str, Storage] | None] | None:
+    """Return a job that can do all of an expression by itself, the activation, and what it shall add, multiply or mask by."""
+    activation = None
+    if e.function in _ACTIVATIONS:
+        activation = _ACTIVATIONS[e.function]
+        inner = e.args[0][0]  # type: ignore[index]
+        if (job := _job_of(inner, 1)) is not None:
+            return job, activation, None
+        if not isinstance(inner.expression, Expression) or sys.getrefcount(inner) > 3:
+            return None
+        e = inner.expression
+    kind = {"binary.add": "residual", "binary.multiply": "scale"}.get(e.function)
+    if kind is None or (kind == "scale" and activation) or any(a[1] != FULL for a in e.args):  # type: ignore[index]
+        return None
+    for k in (0, 1):
+        extra: Storage = e.args[1 - k][0]  # type: ignore[index]
+        if (job := _job_of(e.args[k][0], 0)) is not None and extra is not e.args[k][0]:  # type: ignore[index]
+            slope = extra.expression
+            if kind == "scale" and isinstance(slope, Expression) and slope.function == "unary_backward.relu":
+                return job, None, ("mask", slope.args[1][0])  # type: ignore[index]
+            return job, activation, (kind, extra)
+    return None
+
+
 def compute(storage: Storage, acquire: Callable[[int], Buffer]) -> None:
     """Compute a storage that has an expression, and with it the parts of it that somebody else holds too."""
     expression = storage.expression
     assert expression is not None
+    whole = (expression, None, None) if isinstance(expression, Job) else _epilogue(expression)
+    if whole is not None:
+        buffer = storage.buffer = acquire(expression.words)
+        try:
+            whole[0].run(storage, *whole[1:])
+        except BaseException:
+            storage.buffer = None
+            storage.device.pool.release(buffer)
+            raise
+        storage.expression = None
+        return
+    assert isinstance(expression, Expression)
     gathered = _Gathered(storage)
     if gathered.bindings > storage.device.info.max_bindings:
         for arg in expression.args:
@@ -129,7 +198,7 @@ class _Gathered:
         found = self._known.get(storage)
         if found is None:
             e = storage.expression
-            assert e is not None
+            assert isinstance(e, Expression)
             unused = _unused(e.function) if e.function else ()
             values = [("zero", 0) if k in unused else self._argument(arg) for k, arg in enumerate(e.args)]
             if e.function:
@@ -142,7 +211,7 @@ class _Gathered:
         if type(arg) is not tuple:
             self.numbers.append(arg)  # type: ignore[arg-type]
             return "number", len(self.numbers) - 1
-        if arg[0].expression is None:
+        if not isinstance(arg[0].expression, Expression):
             return "leaf", self.leaves.setdefault(arg, len(self.leaves))
         self.inside[arg[0]] = self.inside.get(arg[0], 0) + 1
         return self._value(arg[0])

@@ -15,7 +15,7 @@ from grillyx.ops.shape import expanded, fill
 
 FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
 _FROM_Y = frozenset(
-    ("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1")
+    ("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1", "relu")
 )  # whose derivative is a function of y
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, Array, empty
+from grillyx.engine.array import FLOAT, Array, Storage, empty, put_off_job
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import Result
 from grillyx.ops.gemm_plan import BODIES, CHOSEN, NN, NT, TN, Plan, body, plan
@@ -108,11 +108,13 @@ def product(
     batch = outer * inner
     if lead is None:
         lead = tuple(count for count in (outer, inner) if count > 1)
+    if out is None and not any((activation, residual, mask, scale)) and batch * m * n:
+        return _put_off(x, y, kind, (outer, inner, m, n), (*lead, m, n), bias)
     target = out or _contiguous(empty((*lead, m, n)), outer, inner, m, n)
     extras = [(v, code) for v, code in ((residual, _ADDED), (scale, _MULTIPLIED), (mask, _MASKED)) if v is not None]
     _check(x, y, target, (outer, inner, m, n), bias, [v for v, _ in extras])
     extra, code = extras[0] if extras else (None, 0)
-    if out is not None:
+    if out is not None and out.array.storage.expression is None:
         out.array.storage.version += 1
     if batch * m * n == 0:
         return target.array
@@ -121,6 +123,29 @@ def product(
     act = ACTIVATIONS.index(activation or "none")
     _run(chosen, x, y, target, kind, (batch, m, n, k), bias, extra, {"ACT": act, "EXTRA": code})
     return target.array
+
+
+def _put_off(
+    x: Matrices, y: Matrices, kind: int, sizes: tuple[int, int, int, int], shape: Shape, bias: Array | None
+) -> Array:
+    """Return a product that is computed when it is read, so that what is applied to it may become its epilogue."""
+    outer, inner, m, n = sizes
+    _check(x, y, None, sizes, bias, [])
+    body(x.array.storage.device)  # a wrong setting is an error here, and not where the values are read
+
+    def run(storage: Storage, activation: str | None, extra: tuple[str, Storage] | None) -> None:
+        own = None if extra is None else {extra[0]: Array(extra[1], shape, FLOAT)}
+        product(
+            x,
+            y,
+            kind,
+            bias,
+            activation,
+            out=_contiguous(Array(storage, shape, FLOAT), outer, inner, m, n),
+            **(own or {}),
+        )
+
+    return put_off_job(run, [v for v in (x.array, y.array, bias) if v is not None], shape)
 
 
 def _run(
@@ -168,11 +193,11 @@ def _run(
         )  # fmt: skip
 
 
-def _check(x: Matrices, y: Matrices, c: Matrices, shape: Shape, bias: Array | None, extras: list[Array]) -> None:
-    for v in (x, y, c):
+def _check(x: Matrices, y: Matrices, c: Matrices | None, shape: Shape, bias: Array | None, extras: list[Array]) -> None:
+    for v in (x, y) if c is None else (x, y, c):
         if v.words > v.array.size or v.ld < v.columns or min(v.start, v.outer[1], v.inner[1]) < 0:
             raise ValueError(f"product: matrices reach beyond their array of {v.array.size:,} elements, got {v}.")
-    if (c.outer[0], c.inner[0], c.rows, c.columns) != shape:
+    if c is not None and (c.outer[0], c.inner[0], c.rows, c.columns) != shape:
         raise ValueError(f"product: the result does not fit `out`, got {shape}; expected {c}.")
     if len(extras) > 1:
         raise ValueError("product: got several of residual, mask and scale; expected at most one.")
@@ -180,7 +205,7 @@ def _check(x: Matrices, y: Matrices, c: Matrices, shape: Shape, bias: Array | No
         raise ValueError(f"product: residual, mask or scale has {extras[0].size:,} elements; expected {shape}.")
     if bias is not None and bias.shape != shape[-1:]:
         raise ValueError(f"product: the bias has the wrong shape, got {bias.shape}; expected {shape[-1:]}.")
-    for array in (x.array, y.array, c.array, *extras, *([] if bias is None else [bias])):
+    for array in (x.array, y.array, *([] if c is None else [c.array]), *extras, *([] if bias is None else [bias])):
         if array.dtype.kind not in "fb":
             raise ValueError(f"product: takes floats, got {array.dtype}.")
 
