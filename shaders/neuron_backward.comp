@@ -1,5 +1,6 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+//! OP: G_* of surrogates.glsl
 #include "common.glsl"
 #include "neuron.glsl"
 #include "surrogates.glsl"
@@ -14,7 +15,7 @@ layout(constant_id = 3) const uint TAIL = 0;
 layout(constant_id = 4) const bool WIDE = true;
 layout(constant_id = 5) const bool START = false;
 layout(constant_id = 6) const bool DETACH = false; // no gradient through the reset
-layout(constant_id = 7) const uint SURROGATE = 0;  // 255: its values are in sg (T, m)
+layout(constant_id = 7) const bool GIVEN = false;  // the surrogate's values are in sg (T, m)
 layout(constant_id = 8) const bool HAS_GS = true;
 layout(constant_id = 9) const bool HAS_GV_SEQ = false;
 layout(constant_id = 10) const bool HAS_GV_LAST = false;
@@ -49,8 +50,8 @@ void segment(uint first, uint g, const uint count, float q) {
         if (HAS_GS) { GET(gs, row, up) }
         if (HAS_GV_SEQ) { GET(gv_seq, row, gv) }
         gv += carry;
-        if (SURROGATE == 255) { GET(sg, row, d) }
-        else for (uint c = 0; c < 4; c++) d[c] = surrogate(SURROGATE, hh[c] - p.threshold, p.alpha);
+        if (GIVEN) { GET(sg, row, d) }
+        else d = surrogate(hh - p.threshold, p.alpha);
         if (!DETACH) up += gv * (SOFT ? vec4(-p.threshold) : p.rest - hh);
         vec4 gh = up * d + (SOFT ? gv : mix(gv, vec4(0), fires(hh, p.threshold)));
         if (KIND == 2) { // the gradient of q needs V before this step

@@ -13,10 +13,7 @@ from grillyx.ops import Result
 from grillyx.ops.pointwise import apply, cast, combine
 from grillyx.ops.reduce import reduced
 
-# in the order of the cases in shaders/include/surrogates.glsl
-SURROGATES = ("ATan", "Sigmoid", "FastSigmoid", "PiecewiseQuadratic", "PiecewiseExp", "SuperSpike", "Erf", "Rect")
 KINDS = {"IF": 0, "LIF": 1, "PLIF": 2}
-USER, GIVEN = 100, 255  # a GLSL line of the user, a function of the user
 SEGMENT = 8  # steps between two membranes that are kept; also in shaders/include/neuron.glsl
 _UNROLLED = 4  # segments; beyond it the driver no longer unrolls the loop, and one pipeline serves every T
 _LOOP = 255
@@ -24,27 +21,27 @@ _LOOP = 255
 
 @dataclass(frozen=True)
 class Surrogate:
-    """How a surrogate gradient is computed: by a case of the shader, by a user's GLSL, or by a function.
+    """How a surrogate gradient is computed: by a line of ``surrogates.glsl``, by a user's GLSL, or by a function.
 
     Attributes:
-        code: the case in ``surrogates.glsl``.
+        name: the line in ``surrogates.glsl``; any, where there is a line of the user's or a function.
         alpha: its sharpness.
         define: a user's GLSL macro, or None.
         function: a user's function from H - threshold to its gradient, or None.
     """
 
-    code: int
+    name: str
     alpha: float
     define: str | None = None
     function: Callable[[Array], Array] | None = None
 
-    def kernel(self, name: str) -> Kernel:
-        """Return the shader of this name, compiled with the user's GLSL if there is one."""
+    def kernel(self, shader: str) -> Kernel:
+        """Return the variant of a shader for this surrogate, compiled with the user's GLSL if there is one."""
         if self.define is None:
-            return kernel(name)
+            return kernel(f"{shader}.{self.name}")
         from grillyx.engine.kernel import custom_kernel
 
-        return _custom(name, self.define, custom_kernel)
+        return _custom(shader, self.define, custom_kernel)
 
 
 _compiled: dict[tuple[str, str], Kernel] = {}
@@ -64,9 +61,7 @@ def surrogate_gradient(x: Array, gy: Array, s: Surrogate) -> Array:
     gx = empty(x.shape)
     if gx.size:
         quads = -(-gx.size // 4)
-        s.kernel("surrogate")(
-            grid(quads), 12 * gx.size, x=x, gy=gy, gx=gx, quads=quads, alpha=s.alpha, SURROGATE=s.code
-        )
+        s.kernel("surrogate")(grid(quads), 12 * gx.size, x=x, gy=gy, gx=gx, quads=quads, alpha=s.alpha)
     return gx
 
 
@@ -127,7 +122,7 @@ def neuron(
             surrogate.kernel("neuron_backward")(
                 grid(threads), 12 * x.size, x=x, starts=starts or x, gs=gs or x, gv_seq=gv_seq or x, gv_last=gv_last or x,
                 v0=v0 or x, w=w or x, sg=sg or x, gx=gx, gv0=gv0 or gx, gw=gw or gx, alpha=surrogate.alpha,
-                DETACH=int(detach_reset), SURROGATE=GIVEN if sg is not None else surrogate.code,
+                DETACH=int(detach_reset), GIVEN=int(sg is not None),
                 HAS_GS=int(gs is not None), HAS_GV_SEQ=int(gv_seq is not None), HAS_GV_LAST=int(gv_last is not None),
                 WHOLE=_LOOP if whole else 0, **shared,
             )  # fmt: skip
