@@ -32,7 +32,8 @@ class CheckpointedSequence(Module):
 
     Examples:
         >>> import grillyx
-        >>> net = Sequential(Linear(64, 10), LIFNode(step_mode="m"))
+        >>> from grillyx import nn
+        >>> net = nn.Sequential(nn.Linear(64, 10), nn.LIFNode(step_mode="m"))
         >>> long = CheckpointedSequence(net, 50)
         >>> long(grillyx.rand(1000, 4, 64)).mean().backward()
 
