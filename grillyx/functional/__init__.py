@@ -31,6 +31,7 @@ from grillyx.functional._elementwise import (
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from grillyx.functional._nn import dropout, linear, matmul
+from grillyx.functional._packing import pack_spikes, unpack_spikes
 from grillyx.functional._pool import avg_pool2d, max_pool2d
 from grillyx.functional._reduce import (
     amax,
@@ -106,8 +107,8 @@ __all__ = [
     "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
     "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
     "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
-    "neg", "not_equal", "one_hot", "ones_like", "poisson_encode", "power", "reciprocal", "relu",
+    "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
     "remainder", "reset_net", "reshape", "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu",
     "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swapaxes", "take", "tanh", "transpose", "var", "weighted_phase_encode", "where", "zeros_like",
+    "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

@@ -9,10 +9,11 @@ import numpy as np
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
 from grillyx.functional._elementwise import add, multiply
-from grillyx.ops import gemm, random
+from grillyx.ops import gemm, random, spikes
 
 _matmul = differentiable(gemm.matmul)
 _linear = differentiable(gemm.linear)
+_spike_linear = differentiable(spikes.spike_linear)
 
 
 def matmul(a: Any, b: Any) -> Tensor:
@@ -27,13 +28,15 @@ def matmul(a: Any, b: Any) -> Tensor:
     return _matmul(a, b)
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
+def linear(x: Any, weight: Any, bias: Any = None, packed: bool = False) -> Tensor:
     """Return ``x @ weight.T + bias``.
 
     Args:
         x: (*, in_features).
         weight: (out_features, in_features).
         bias: (out_features,), or None.
+        packed: x holds spikes, 0 and 1 only, and the backward pass keeps their bits, 1/32 of the memory. Other values
+            would count as 1 in the gradient of the weight.
 
     Raises:
         ValueError: the last axis of x is not in_features.
@@ -47,7 +50,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     bias = None if bias is None else as_tensor(bias).astype(np.float32)
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: the bias has the wrong shape, got {bias.shape}; expected {weight.shape[:1]}.")
-    return _linear(x, weight, bias)
+    return (_spike_linear if packed else _linear)(x, weight, bias)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Tensor:

@@ -13,7 +13,7 @@ from grillyx.ops import neuron as neuron_ops
 
 _neuron = differentiable(neuron_ops.neuron)
 _spike = differentiable(neuron_ops.spike)
-ATAN = neuron_ops.Surrogate(0, 2.0)
+ATAN = neuron_ops.Surrogate("ATan", 2.0)
 
 
 def multi_step_neuron(

@@ -2,6 +2,7 @@
 
 from grillyx.nn import surrogate, utils
 from grillyx.nn._activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from grillyx.nn._checkpoint import CheckpointedSequence
 from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
 from grillyx.nn._layers import AvgPool2d, Dropout, Flatten, Identity, Linear, MaxPool2d
@@ -28,6 +29,7 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BaseNode",
     "Buffer",
+    "CheckpointedSequence",
     "CrossEntropyLoss",
     "Dropout",
     "Erf",

@@ -25,6 +25,7 @@ class Linear(Module):
         in_features: length of the last axis of the input.
         out_features: length of the last axis of the output.
         bias: whether there is a bias.
+        packed: the input is spikes, and the backward pass keeps them as bits, 1/32 of the memory; see `functional.linear`.
 
     Attributes:
         weight: (out_features, in_features), first uniform in ±1/sqrt(in_features).
@@ -35,16 +36,17 @@ class Linear(Module):
 
     per_sample = True
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, packed: bool = False) -> None:
         self.in_features = _count(in_features, "Linear", "in_features")
         self.out_features = _count(out_features, "Linear", "out_features")
+        self.packed = bool(packed)
         bound = 1.0 / math.sqrt(self.in_features)
         self.weight = Parameter(random.uniform((self.out_features, self.in_features), -bound, bound))
         self.bias = Parameter(random.uniform((self.out_features,), -bound, bound)) if bias else None
 
     def forward(self, x: Any) -> Tensor:
         """``(*, in_features)`` → ``(*, out_features)``."""
-        return F.linear(x, self.weight, self.bias)
+        return F.linear(x, self.weight, self.bias, self.packed)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

@@ -38,7 +38,7 @@ class SurrogateFunction:
 
     glsl: ClassVar[str | None] = None
     default_alpha: ClassVar[float] = 1.0
-    _case: ClassVar[int | None] = None
+    _line: ClassVar[str | None] = None  # in shaders/include/surrogates.glsl
 
     def __init__(self, alpha: float | None = None) -> None:
         name = type(self).__name__
@@ -48,7 +48,7 @@ class SurrogateFunction:
 
     def gradient(self, x: Any) -> Tensor:
         """Return g(x) for the distance x to the threshold."""
-        if self._case is None and self.glsl is None:
+        if self._line is None and self.glsl is None:
             raise NotImplementedError(f"{type(self).__name__}: define `glsl` or `gradient(self, x)`.")
         x = autograd.as_tensor(x).astype("float32")
         return Tensor(neuron_ops.surrogate_gradient(x.array, fill(x.shape, 1.0), self.spec))
@@ -57,12 +57,12 @@ class SurrogateFunction:
     def spec(self) -> neuron_ops.Surrogate:
         """How the shaders compute this gradient."""
         if type(self).gradient is not SurrogateFunction.gradient:
-            return neuron_ops.Surrogate(neuron_ops.GIVEN, self.alpha, function=self._on_arrays)
+            return neuron_ops.Surrogate("ATan", self.alpha, function=self._on_arrays)  # the line is not used
         if self.glsl is not None:
-            return neuron_ops.Surrogate(neuron_ops.USER, self.alpha, define=self.glsl)
-        if self._case is None:
+            return neuron_ops.Surrogate("", self.alpha, define=self.glsl)
+        if self._line is None:
             raise NotImplementedError(f"{type(self).__name__}: define `glsl` or `gradient(self, x)`.")
-        return neuron_ops.Surrogate(self._case, self.alpha)
+        return neuron_ops.Surrogate(self._line, self.alpha)
 
     def _on_arrays(self, x: Array) -> Array:
         with autograd.no_grad():
@@ -82,19 +82,19 @@ class SurrogateFunction:
 class ATan(SurrogateFunction):
     """``(alpha / 2) / (1 + (pi alpha x / 2)**2)``; alpha 2. Source: Fang et al., "PLIF", ICCV 2021."""
 
-    _case, default_alpha = 0, 2.0
+    _line, default_alpha = "ATan", 2.0
 
 
 class Sigmoid(SurrogateFunction):
     """``alpha s (1 - s)``, ``s = 1 / (1 + e**(-alpha x))``; alpha 4."""
 
-    _case, default_alpha = 1, 4.0
+    _line, default_alpha = "Sigmoid", 4.0
 
 
 class FastSigmoid(SurrogateFunction):
     """``alpha / (2 (1 + alpha |x|)**2)``; alpha 2."""
 
-    _case, default_alpha = 2, 2.0
+    _line, default_alpha = "FastSigmoid", 2.0
 
 
 class SoftSign(FastSigmoid):
@@ -104,28 +104,28 @@ class SoftSign(FastSigmoid):
 class PiecewiseQuadratic(SurrogateFunction):
     """``max(0, alpha - alpha**2 |x|)``; alpha 1. Source: Bellec et al., NeurIPS 2018."""
 
-    _case, default_alpha = 3, 1.0
+    _line, default_alpha = "PiecewiseQuadratic", 1.0
 
 
 class PiecewiseExp(SurrogateFunction):
     """``(alpha / 2) e**(-alpha |x|)``; alpha 1. Source: Shrestha and Orchard, "SLAYER", NeurIPS 2018."""
 
-    _case, default_alpha = 4, 1.0
+    _line, default_alpha = "PiecewiseExp", 1.0
 
 
 class SuperSpike(SurrogateFunction):
     """``alpha / (1 + |x|)**2``; alpha 1. Source: Zenke and Ganguli, "SuperSpike", 2018."""
 
-    _case, default_alpha = 5, 1.0
+    _line, default_alpha = "SuperSpike", 1.0
 
 
 class Erf(SurrogateFunction):
     """``(alpha / sqrt(pi)) e**(-(alpha x)**2)``; alpha 2."""
 
-    _case, default_alpha = 6, 2.0
+    _line, default_alpha = "Erf", 2.0
 
 
 class Rect(SurrogateFunction):
     """alpha where ``|x| < 1 / (2 alpha)``, else 0; alpha 1. Source: Wu et al., "STBP", 2018."""
 
-    _case, default_alpha = 7, 1.0
+    _line, default_alpha = "Rect", 1.0

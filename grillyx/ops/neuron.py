@@ -13,36 +13,35 @@ from grillyx.ops import Result
 from grillyx.ops.pointwise import apply, cast, combine
 from grillyx.ops.reduce import reduced
 
-# in the order of the cases in shaders/include/surrogates.glsl
-SURROGATES = ("ATan", "Sigmoid", "FastSigmoid", "PiecewiseQuadratic", "PiecewiseExp", "SuperSpike", "Erf", "Rect")
 KINDS = {"IF": 0, "LIF": 1, "PLIF": 2}
-USER, GIVEN = 100, 255  # a GLSL line of the user, a function of the user
-_UNROLLED = 32  # beyond it the driver no longer unrolls the time loop, and one pipeline serves every T
+SEGMENT = 8  # steps between two membranes that are kept; also in shaders/include/neuron.glsl
+_UNROLLED = 4  # segments; beyond it the driver no longer unrolls the loop, and one pipeline serves every T
+_LOOP = 255
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """How a surrogate gradient is computed: by a case of the shader, by a user's GLSL, or by a function.
+    """How a surrogate gradient is computed: by a line of ``surrogates.glsl``, by a user's GLSL, or by a function.
 
     Attributes:
-        code: the case in ``surrogates.glsl``.
+        name: the line in ``surrogates.glsl``; any, where there is a line of the user's or a function.
         alpha: its sharpness.
         define: a user's GLSL macro, or None.
         function: a user's function from H - threshold to its gradient, or None.
     """
 
-    code: int
+    name: str
     alpha: float
     define: str | None = None
     function: Callable[[Array], Array] | None = None
 
-    def kernel(self, name: str) -> Kernel:
-        """Return the shader of this name, compiled with the user's GLSL if there is one."""
+    def kernel(self, shader: str) -> Kernel:
+        """Return the variant of a shader for this surrogate, compiled with the user's GLSL if there is one."""
         if self.define is None:
-            return kernel(name)
+            return kernel(f"{shader}.{self.name}")
         from grillyx.engine.kernel import custom_kernel
 
-        return _custom(name, self.define, custom_kernel)
+        return _custom(shader, self.define, custom_kernel)
 
 
 _compiled: dict[tuple[str, str], Kernel] = {}
@@ -62,9 +61,7 @@ def surrogate_gradient(x: Array, gy: Array, s: Surrogate) -> Array:
     gx = empty(x.shape)
     if gx.size:
         quads = -(-gx.size // 4)
-        s.kernel("surrogate")(
-            grid(quads), 12 * gx.size, x=x, gy=gy, gx=gx, quads=quads, alpha=s.alpha, SURROGATE=s.code
-        )
+        s.kernel("surrogate")(grid(quads), 12 * gx.size, x=x, gy=gy, gx=gx, quads=quads, alpha=s.alpha)
     return gx
 
 
@@ -81,47 +78,55 @@ def neuron(
 ) -> Result:  # fmt: skip
     """Run x (T, *) through a neuron; the value is ``(spikes (T, *), v (*), v_seq (T, *) or None)``.
 
-    `keep` keeps H (T, *) for the backward pass; w is the scalar of a ParametricLIF.
+    For the backward pass it keeps, if `keep`, x and the membrane at every eighth step, from which that pass computes all
+    others again; w is the scalar of a ParametricLIF.
     """
     x, v0 = cast(x, FLOAT), None if v0 is None else cast(v0, FLOAT)
     steps, state = x.shape[0], x.shape[1:]
     m = math.prod(state)
-    threads = -(-m // 4)
+    if m and not steps:
+        raise ValueError(f"neuron: no time steps, got an input of shape {x.shape}; expected (T, ...) with T >= 1.")
+    threads, whole = -(-m // 4), steps // SEGMENT
     s, v_last = empty(x.shape), empty(state)
-    h = empty(x.shape) if keep else None
+    starts = empty((-(-steps // SEGMENT) - 1, *state)) if keep and steps > SEGMENT else None
     v_seq = empty(x.shape) if store_v_seq else None
-    rest = 0.0 if reset is None else reset
     shared = {
-        "n": threads, "m": m, "steps": steps, "q": q, "threshold": threshold, "rest": rest, "KIND": KINDS[kind],
-        "DECAY": int(decay_input), "SOFT": int(reset is None), "STEPS": steps if steps <= _UNROLLED else 0,
+        "n": threads, "m": m, "steps": steps, "q": q, "threshold": threshold, "rest": 0.0 if reset is None else reset,
+        "KIND": KINDS[kind], "DECAY": int(decay_input), "SOFT": int(reset is None), "TAIL": steps % SEGMENT,
         "WIDE": int(m % 4 == 0), "START": int(v0 is not None),
     }  # fmt: skip
-    if x.size:
+    if m:
         kernel("neuron_forward")(
-            grid(threads), 12 * x.size, x=x, v0=v0 or x, w=w or x, s=s, v_last=v_last, h=h or s, v_seq=v_seq or s,
-            KEEP_H=int(keep), KEEP_V=int(store_v_seq), **shared,
+            grid(threads), 8 * x.size, x=x, v0=v0 or x, w=w or x, s=s, v_last=v_last, starts=starts or s, h=s,
+            v_seq=v_seq or s, KEEP_STARTS=int(starts is not None), KEEP_V=int(store_v_seq),
+            WHOLE=whole if whole <= _UNROLLED else _LOOP, **shared,
         )  # fmt: skip
-    elif m:
-        raise ValueError(f"neuron: no time steps, got an input of shape {x.shape}; expected (T, ...) with T >= 1.")
-
-    if h is None:
+    if not keep:
         return (s, v_last, v_seq), None
-    size = x.size  # the pullback keeps h, and neither x nor the spikes
+
+    def distances() -> Array:
+        """H - threshold, for a surrogate that is a function."""
+        h, scratch = empty(x.shape), empty(x.shape)
+        kernel("neuron_forward")(
+            grid(threads), 12 * x.size, x=x, v0=v0 or x, w=w or x, s=scratch, v_last=empty(state), starts=scratch, h=h,
+            v_seq=scratch, KEEP_H=1, **shared,
+        )  # fmt: skip
+        return apply(h, "affine", 1.0, -threshold)
 
     def pullback(gs: Array | None, gv_last: Array | None, gv_seq: Array | None) -> Any:
-        gx, gv0 = empty(h.shape), empty(state)
+        gx = empty(x.shape)
+        gv0 = None if v0 is None else empty(state)
         gw = empty((threads,)) if kind == "PLIF" else None
-        if size:
-            sg = None
-            if surrogate.function is not None:
-                sg = surrogate.function(apply(h, "affine", 1.0, -threshold))
+        if m:
+            sg = None if surrogate.function is None else surrogate.function(distances())
             surrogate.kernel("neuron_backward")(
-                grid(threads), 16 * size, h=h, gs=gs or h, gv_seq=gv_seq or h, gv_last=gv_last or h, v0=v0 or h,
-                w=w or h, sg=sg or h, gx=gx, gv0=gv0, gw=gw or gv0, alpha=surrogate.alpha, DETACH=int(detach_reset),
-                SURROGATE=GIVEN if sg is not None else surrogate.code, HAS_GS=int(gs is not None),
-                HAS_GV_SEQ=int(gv_seq is not None), HAS_GV_LAST=int(gv_last is not None), **shared,
+                grid(threads), 12 * x.size, x=x, starts=starts or x, gs=gs or x, gv_seq=gv_seq or x, gv_last=gv_last or x,
+                v0=v0 or x, w=w or x, sg=sg or x, gx=gx, gv0=gv0 or gx, gw=gw or gx, alpha=surrogate.alpha,
+                DETACH=int(detach_reset), GIVEN=int(sg is not None),
+                HAS_GS=int(gs is not None), HAS_GV_SEQ=int(gv_seq is not None), HAS_GV_LAST=int(gv_last is not None),
+                WHOLE=_LOOP if whole else 0, **shared,
             )  # fmt: skip
         total = (lambda: reduced(gw, [0], "sum").reshape(w.shape)) if gw is not None and w is not None else None
-        return gx, gv0 if v0 is not None else None, total
+        return gx, gv0, total
 
     return (s, v_last, v_seq), pullback

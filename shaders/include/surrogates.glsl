@@ -1,19 +1,19 @@
-// Surrogate gradients g(x), x = H - threshold, one line each. The order is that of SURROGATES in ops/neuron.py.
-#ifndef USER_SURROGATE
-#define USER_SURROGATE(x, alpha) 0.0
+// Surrogate gradients g(x), x = H - threshold, one line and one shader each; or a user's line, of floats.
+#define G_ATan 0.5 * alpha / (1.0 + square(1.5707963267948966 * alpha * x))
+#define G_Sigmoid alpha * exp(-alpha * abs(x)) / square(1.0 + exp(-alpha * abs(x)))
+#define G_FastSigmoid 0.5 * alpha / square(1.0 + alpha * abs(x))
+#define G_PiecewiseQuadratic max(alpha - alpha * alpha * abs(x), 0.0)
+#define G_PiecewiseExp 0.5 * alpha * exp(-alpha * abs(x))
+#define G_SuperSpike alpha / square(1.0 + abs(x))
+#define G_Erf 0.5641895835477563 * alpha * exp(-square(alpha * x))
+#define G_Rect mix(vec4(0), vec4(alpha), lessThan(abs(x), vec4(0.5 / alpha)))
+vec4 square(vec4 x) { return x * x; }
+vec4 surrogate(vec4 x, float alpha) {
+#ifdef USER_SURROGATE
+    vec4 g;
+    for (uint c = 0; c < 4; c++) g[c] = USER_SURROGATE(x[c], alpha);
+    return g;
+#else
+    return JOIN(G_, OP);
 #endif
-float surrogate(uint kind, float x, float alpha) {
-    float z = abs(x), s;
-    switch (kind) {
-        case 0: s = 1.5707963267948966 * alpha * x; return 0.5 * alpha / (1.0 + s * s);        // ATan
-        case 1: s = exp(-alpha * z); return alpha * s / ((1.0 + s) * (1.0 + s));               // Sigmoid
-        case 2: s = 1.0 + alpha * z; return 0.5 * alpha / (s * s);                             // FastSigmoid, SoftSign
-        case 3: return max(0.0, alpha - alpha * alpha * z);                                    // PiecewiseQuadratic
-        case 4: return 0.5 * alpha * exp(-alpha * z);                                          // PiecewiseExp
-        case 5: s = 1.0 + z; return alpha / (s * s);                                           // SuperSpike
-        case 6: s = alpha * x; return 0.5641895835477563 * alpha * exp(-s * s);                // Erf
-        case 7: return z < 0.5 / alpha ? alpha : 0.0;                                          // Rect
-        case 100: return USER_SURROGATE(x, alpha);
-    }
-    return 0.0;
 }

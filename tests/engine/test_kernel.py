@@ -76,7 +76,7 @@ def test_a_line_of_glsl_is_compiled_once_and_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = custom_kernel("surrogate", {"USER_SURROGATE(x,alpha)": "alpha * x"})
     x, g, y = from_numpy(np.arange(4.0)), from_numpy(np.ones(4)), empty((4,))
-    made(grid(1), x=x, gy=g, gx=y, quads=1, alpha=3.0, SURROGATE=100)
+    made(grid(1), x=x, gy=g, gx=y, quads=1, alpha=3.0)
     np.testing.assert_allclose(y.numpy(), 3.0 * np.arange(4.0))
     files = sorted(tmp_path.rglob("*.spv"))
     assert len(files) == 1

@@ -8,10 +8,10 @@ from grillyx.engine.spirv import reflect
 
 def test_names_kinds_and_order():
     face = kernel("neuron_forward").interface
-    assert [name for name, _ in face.buffers] == ["x", "v0", "w", "s", "v_last", "h", "v_seq"]
-    assert [readonly for _, readonly in face.buffers] == [True] * 3 + [False] * 4
+    assert [name for name, _ in face.buffers] == ["x", "v0", "w", "s", "v_last", "starts", "h", "v_seq"]
+    assert [readonly for _, readonly in face.buffers] == [True] * 3 + [False] * 5
     assert face.push == [("n", "I"), ("m", "I"), ("steps", "I"), ("q", "f"), ("threshold", "f"), ("rest", "f")]
-    assert [(n, d) for n, _, d in face.spec][:4] == [("KIND", 1), ("DECAY", 0), ("SOFT", 0), ("STEPS", 0)]
+    assert [(n, d) for n, _, d in face.spec][:4] == [("KIND", 1), ("DECAY", 0), ("SOFT", 0), ("TAIL", 0)]
     assert face.local_size == (64, 1, 1)
 
 

@@ -46,3 +46,15 @@ def test_products_over_a_long_axis(body, rows, monkeypatch):
     np.testing.assert_allclose(
         F.linear(a, b.T.copy(), np.ones(7)).numpy(), truth.T + 1, atol=1e-5 * np.abs(truth).max()
     )
+
+
+def test_parts_that_are_longer_than_a_loop():
+    steps = 3 * LONGEST_LOOP + 100
+    x = Tensor(np.full((steps, 3), 0.3), requires_grad=True)
+    node = nn.IFNode(step_mode="m", detach_reset=True)
+    spikes = nn.CheckpointedSequence(node, 2 * LONGEST_LOOP)(x)
+    np.testing.assert_array_equal(spikes.numpy()[:, 0], np.arange(steps) % 4 == 3)
+    spikes.sum().backward()
+    g = 1.0 / (1.0 + (np.pi * (np.array([0.3, 0.6, 0.9, 1.2], np.float64) - 1.0)) ** 2)
+    expected = np.tile(np.cumsum(g[::-1])[::-1], steps // 4)
+    np.testing.assert_allclose(x.grad.numpy()[:, 0], expected, rtol=1e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ import grillyx
 import grillyx.functional as F
 import grillyx.nn as nn
 from grillyx import Tensor
+from grillyx.engine.compile import variants
 from grillyx.nn import surrogate
-from grillyx.ops.neuron import SURROGATES
 from tests.helpers import exact, floats
 from tests.nn.reference import ALPHA
 from tests.nn.reference import surrogate as formula
@@ -65,10 +66,11 @@ def test_forward_is_the_step(name: str) -> None:
     np.testing.assert_array_equal(F.spike(x).numpy(), out.numpy())
 
 
-def test_every_case_of_the_shader_has_a_class() -> None:
-    """Each name the shader knows is a class with that case; SoftSign is FastSigmoid by another name."""
-    assert [getattr(surrogate, name)._case for name in SURROGATES] == list(range(len(SURROGATES)))
-    assert set(SURROGATES) | {"SoftSign"} == set(NAMES)
+def test_every_line_of_the_shader_has_a_class() -> None:
+    """Each name the shader knows is a class with that line; SoftSign is FastSigmoid by another name."""
+    lines = variants(Path(__file__).parents[2] / "shaders" / "neuron_backward.comp")
+    assert [getattr(surrogate, name)._line for name in lines] == lines
+    assert {*lines, "SoftSign"} == set(NAMES)
     for name in set(NAMES) - {"Sigmoid"}:
         assert getattr(nn, name) is getattr(surrogate, name)
 

@@ -1,0 +1,27 @@
+"""Rows of an array, copied out of it and into it: every part of one length runs the same pipeline."""
+
+from __future__ import annotations
+
+import math
+
+from grillyx.engine.array import Array, Storage, empty
+from grillyx.engine.kernel import grid, kernel
+
+
+def rows(x: Array, first: int, last: int) -> Array:
+    """Return a copy of ``x[first:last]``."""
+    y = empty((last - first, *x.shape[1:]), x.dtype)
+    _copy(x.storage, y.storage, y.size, first * math.prod(x.shape[1:]), 0)
+    return y
+
+
+def set_rows(y: Array, first: int, x: Array) -> None:
+    """Write x over ``y[first : first + len(x)]``, where y is nobody else's."""
+    _copy(x.storage, y.storage, x.size, 0, first * math.prod(y.shape[1:]))
+
+
+def _copy(source: Storage, target: Storage, words: int, source_start: int, target_start: int) -> None:
+    if words:
+        kernel("copy")(
+            grid(-(-words // 4)), 8 * words, x=source, y=target, n=words, x_start=source_start, y_start=target_start
+        )
