@@ -34,12 +34,12 @@ class CheckpointedSequence(Module):
         >>> import grillyx
         >>> from grillyx import nn
         >>> net = nn.Sequential(nn.Linear(64, 10), nn.LIFNode(step_mode="m"))
-        >>> long = CheckpointedSequence(net, 50)
+        >>> long = CheckpointedSequence(net, checkpoint=50)
         >>> long(grillyx.rand(1000, 4, 64)).mean().backward()
 
     Args:
         module: a model of sequences: (T, *) → (T, *'), for any T. It may be used without the checkpoints too.
-        steps: k.
+        checkpoint: k.
 
     Shape: as that of `module`.
 
@@ -48,12 +48,12 @@ class CheckpointedSequence(Module):
         ValueError: an input without time steps; an output whose first axis is another.
     """
 
-    def __init__(self, module: Module, steps: int) -> None:
+    def __init__(self, module: Module, checkpoint: int) -> None:
         if not isinstance(module, Module):
             raise TypeError(f"CheckpointedSequence: expected a module, got {type(module).__name__}.")
-        if not hasattr(steps, "__index__") or isinstance(steps, bool) or int(steps) < 1:
-            raise ValueError(f"CheckpointedSequence: steps is a positive integer, got {steps!r}.")
-        self.module, self.steps = module, int(steps)
+        if not hasattr(checkpoint, "__index__") or isinstance(checkpoint, bool) or int(checkpoint) < 1:
+            raise ValueError(f"CheckpointedSequence: checkpoint is a positive integer, got {checkpoint!r}.")
+        self.module, self.checkpoint = module, int(checkpoint)
 
     def forward(self, x: Any) -> Tensor:
         """(T, *) → (T, *')."""
@@ -62,10 +62,10 @@ class CheckpointedSequence(Module):
             raise ValueError(
                 f"CheckpointedSequence: needs a sequence, got shape {x.shape}; expected (T, N, ...) with T >= 1."
             )
-        return _Run(self.module, x, self.steps).forward()
+        return _Run(self.module, x, self.checkpoint).forward()
 
     def extra_repr(self) -> str:
-        return f"steps={self.steps}"
+        return f"checkpoint={self.checkpoint}"
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class _Run:
     """One call of a `CheckpointedSequence`."""
 
     def __init__(self, model: Module, x: Tensor, steps: int) -> None:
-        self.model, self.x, self.steps = model, x, steps
+        self.model, self.x, self.checkpoint = model, x, steps
         self.modules = list(model.modules())
         self.generators = [DEFAULT, *(g for m in self.modules for _, g in m._walk(Generator))]
         self.seeds = [g.seed for g in self.generators]
@@ -106,8 +106,8 @@ class _Run:
         state, recorded = [t.array for t in start], [autograd.is_recorded(t) for t in start]
         flows, joined = False, None
         try:
-            for first in range(0, x.shape[0], self.steps):
-                last = min(first + self.steps, x.shape[0])
+            for first in range(0, x.shape[0], self.checkpoint):
+                last = min(first + self.checkpoint, x.shape[0])
                 current_device().pool.end_step()  # every piece takes the same buffers, and so the same pipelines
                 piece = _Piece(first, last, attributes, state, recorded, [g.calls for g in self.generators])
                 # recorded, so that it shows which states have a gradient; the tape of these steps is gone with them
@@ -137,7 +137,7 @@ class _Run:
     def keep(self, state: list[Array]) -> list[Array] | None:
         """Keep a state as the next row of all, if it is like them."""
         if not self.pieces[1:]:
-            self.kept = [empty((-(-self.x.shape[0] // self.steps) - 1, *a.shape), a.dtype) for a in state]
+            self.kept = [empty((-(-self.x.shape[0] // self.checkpoint) - 1, *a.shape), a.dtype) for a in state]
         if [(a.shape, a.dtype) for a in state] != [(a.shape[1:], a.dtype) for a in self.kept]:
             return state
         for all_, a in zip(self.kept, state, strict=True):

@@ -243,8 +243,8 @@ def test_errors_leave_the_state_alone() -> None:
         (lambda: nn.CheckpointedSequence(node, 2)(np.zeros((5, 3))), "Call functional.reset_net"),
         (lambda: nn.CheckpointedSequence(node, 2)(np.zeros((0, 2))), "needs a sequence, got shape"),
         (lambda: nn.CheckpointedSequence(nn.Flatten(0), 2)(np.zeros((4, 2))), "changed the time axis"),
-        (lambda: nn.CheckpointedSequence(node, 0), "steps is a positive integer, got 0"),
-        (lambda: nn.CheckpointedSequence(node, 2.5), "steps is a positive integer, got 2.5"),
+        (lambda: nn.CheckpointedSequence(node, 0), "checkpoint is a positive integer, got 0"),
+        (lambda: nn.CheckpointedSequence(node, 2.5), "checkpoint is a positive integer, got 2.5"),
     ):
         with pytest.raises(ValueError, match=message):
             call()
