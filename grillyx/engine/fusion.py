@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import sys
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grillyx.engine.kernel import Kernel, grid, kernel, read_shader
 from grillyx.engine.link import COLUMN, FULL, ROW, Library, Program, link
@@ -221,9 +221,14 @@ class _Gathered:
 
         Counting references is an estimate, which decides about speed alone: what is not stored is computed when needed.
         """
-        # beside its places in this expression, two dicts, `s` and the call hold a part that nobody else holds
-        held = [s for s, n in self.inside.items() if s is not self.root and sys.getrefcount(s) > n + 4]
-        return [self.root, *(s for s in held if self._known[s][0] == "step")][:MAX_OUTPUTS]
+        probe: Any = object()  # held by nobody else: what it counts more than its places, a part may count too
+        self.inside[probe], self._known[probe] = 0, ("", 0)
+        del probe
+        counts = [(s, sys.getrefcount(s) - places) for s, places in self.inside.items()]
+        probe, alone = counts.pop()
+        del self.inside[probe], self._known[probe]
+        held = [s for s, count in counts if s is not self.root and count > alone and self._known[s][0] == "step"]
+        return [self.root, *held][:MAX_OUTPUTS]
 
     def launch(self, outputs: list[Storage]) -> None:
         words = self.root.expression.words  # type: ignore[union-attr]

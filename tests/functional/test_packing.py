@@ -61,6 +61,7 @@ def test_only_the_bits_are_kept(no_garbage: None) -> None:
         device.empty_cache()
         before = device.pool.bytes
         y = layer(Tensor(x) * 1.0)  # nobody else keeps this product
+        grillyx.synchronize()
         grillyx.empty_cache()
         taken.append(device.pool.bytes - before - y.nbytes)
         y.sum().backward()
