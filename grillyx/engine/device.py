@@ -109,18 +109,20 @@ class Device:
                 "Read what you need with .numpy() before you close a device."
             )
 
-    def algorithm(self, key: tuple, buffers: list, code: bytes, groups: tuple, spec: tuple, push: np.ndarray) -> Any:
-        """Return the pipeline for a kernel on these buffers, from the cache if it is there."""
+    def algorithm(self, kernel: tuple, arenas: list, code: bytes, push: np.ndarray) -> Any:
+        """Return the pipeline for ``(kernel, constants, workgroups)`` on parts of these arenas, from the cache if it is there."""
         cache = self._algorithms
+        key = (kernel, *[a.id for a in arenas])
         entry = cache.get(key)
         if entry is not None:
             cache.move_to_end(key)
             return entry[0]
+        _, spec, groups = kernel
         made = kompute.make_algorithm(
-            self.manager, [b.tensor for b in buffers], code, groups, np.array(spec, np.uint32), push
+            self.manager, [a.tensor for a in arenas], code, groups, np.array(spec, np.uint32), push
         )
         COUNTERS.created += 1
-        cache[key] = (made, frozenset(b.id for b in buffers))
+        cache[key] = (made, frozenset(key[1:]))
         if len(cache) > MAX_ALGORITHMS:
             self.stream.flush()  # the oldest may be in the open submit
             cache.popitem(last=False)

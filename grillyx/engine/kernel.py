@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.engine import compile as glsl
+from grillyx.engine.relocate import relocate
 from grillyx.engine.spirv import reflect
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -56,10 +57,12 @@ class Kernel:
 
     def __init__(self, name: str, code: bytes | None = None) -> None:
         self.name = name
-        self.code = read_shader(name) if code is None else code
-        self.interface = face = reflect(self.code)
+        code = read_shader(name) if code is None else code
+        self.interface = face = reflect(code)
+        self.code, self._pushed = relocate(code)
         self._push_names = [n for n, _ in face.push]
-        self._push = struct.Struct("<" + "".join(f for _, f in face.push))
+        places = "I" * len(face.buffers) if self._pushed else ""
+        self._push = struct.Struct("<" + "".join(f for _, f in face.push) + places)
         self._spec = [(n, f, d) for n, f, d in face.spec]
         self._names = {n for n, _ in face.buffers} | set(self._push_names) | {n for n, _, _ in face.spec}
         self._reads = [k for k, (_, readonly) in enumerate(face.buffers) if readonly]
@@ -111,16 +114,20 @@ class Kernel:
                 # an expression that was put off still needs the values of now
                 if storages[k].awaited and storages[k].expression is None:
                     storages[k].settle()
-            ids = []
             buffers = []
             for s in storages:
                 if s.device is not device:
                     s.device.check_open()
-                buffer = s.buffer
-                buffers.append(buffer)
-                ids.append(buffer.id)
+                buffers.append(s.buffer)
+            ids = [b.id for b in buffers]
+            places = [b.quad for b in buffers]
+            if self._pushed:
+                push = [*push, *places]
+            else:
+                bits = (*bits, *places)
             data = np.frombuffer(self._push.pack(*push), np.uint32) if push else _NO_PUSH
-            algorithm = device.algorithm((self, bits, groups, *ids), buffers, self.code, groups, bits, data)
+            arenas = [b.arena for b in buffers]
+            algorithm = device.algorithm((self, bits, groups), arenas, self.code, data)
             reads, writes = [ids[k] for k in self._reads], [ids[k] for k in self._writes]
             device.stream.record(algorithm, data, reads, writes, work or 4 * sum(b.words for b in buffers), self.name)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from grillyx.engine.spirv import MAGIC, _instructions, _text
+from grillyx.engine.spirv import MAGIC, instructions, _text
 
 FULL, ONE, ROW, COLUMN = range(4)  # the element of a leaf that belongs to element e: e, 0, e % size, e // length
 _LOCAL = 64
@@ -56,7 +56,7 @@ class Library:
         self.functions: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
         self.imports: set[int] = set()
         body: list[tuple[int, tuple[int, ...]]] | None = None
-        for op, args in _instructions(code):
+        for op, args in instructions(code):
             if op == 5 and "(" in (name := _text(args[1:])):
                 self.names[name.partition("(")[0]] = args[0]
             elif op == 11:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import heapq
 from collections import defaultdict
 from collections.abc import Container
@@ -14,25 +15,62 @@ from grillyx.engine.counters import COUNTERS
 
 _MAX_PLACES, _CHOICES = 4096, 4  # places of a step that are remembered, and buffers for each
 _MAX_KNOWN = 1 << 16  # with every size that ever stood there
-SMALLEST = 64  # words; also keeps vec4 accesses at the tail inside the buffer
+_FIRST_ARENA, _LARGEST_ARENA = 1 << 20, 1 << 24  # words
+SMALLEST = 64  # words; all sizes are multiples of it, so that no two buffers share a line of a cache
 
 
 def size_class(words: int) -> int:
     """Round a number of words up to one of four steps per power of two: at most a quarter is wasted."""
     if words <= SMALLEST:
         return SMALLEST
-    step = 1 << max((words - 1).bit_length() - 3, 4)
+    step = max(1 << (words - 1).bit_length() - 3, SMALLEST)
     return -(-words // step) * step
 
 
-class Buffer:
-    """A piece of device memory: a Kompute tensor with a number, and a NumPy view of it where it is mapped."""
+class Arena:
+    """A large piece of device memory, a Kompute tensor, from which buffers are cut; and what of it is free."""
 
-    __slots__ = ("host", "id", "mapped", "tensor", "words")
+    __slots__ = ("free", "host", "id", "mapped", "tensor", "words")
 
     def __init__(self, number: int, words: int, mapped: bool, tensor: Any) -> None:
         self.id, self.words, self.mapped, self.tensor = number, words, mapped, tensor
         self.host: np.ndarray | None = tensor.data() if mapped else None
+        self.free = [(0, words)]  # ranges by their beginning: (first word, words)
+
+    def cut(self, words: int) -> int | None:
+        """Take the first free range that is large enough, and return where it begins."""
+        for k, (first, size) in enumerate(self.free):
+            if size >= words:
+                self.free[k : k + 1] = [(first + words, size - words)] if size > words else []
+                return first
+        return None
+
+    def give_back(self, first: int, words: int) -> None:
+        """Make a range free again, one with its neighbours."""
+        bisect.insort(self.free, (first, words))
+        joined: list[tuple[int, int]] = []
+        for start, size in self.free:
+            if joined and sum(joined[-1]) == start:
+                joined[-1] = joined[-1][0], joined[-1][1] + size
+            else:
+                joined.append((start, size))
+        self.free = joined
+
+    @property
+    def empty(self) -> bool:
+        """Whether all of it is free."""
+        return self.free == [(0, self.words)]
+
+
+class Buffer:
+    """A part of an arena: it has a number, and a NumPy view where the memory is mapped."""
+
+    __slots__ = ("arena", "first", "host", "id", "mapped", "quad", "words")
+
+    def __init__(self, number: int, arena: Arena, first: int, words: int) -> None:
+        self.id, self.arena, self.first, self.words, self.mapped = number, arena, first, words, arena.mapped
+        self.quad = first // 4  # where it begins, as shaders count
+        self.host = None if arena.host is None else arena.host[first : first + words]
 
 
 class Pool:
@@ -50,6 +88,8 @@ class Pool:
         self._places: dict[tuple[int, bool, int], list[int]] = {}
         self._place = 0
         self._next = 0
+        self._arenas: list[Arena] = []
+        self._arena_number = 0
         self.bytes = 0  # in use and waiting, together
 
     def end_step(self) -> None:
@@ -89,18 +129,33 @@ class Pool:
         return None
 
     def _create(self, mapped: bool, size: int) -> Buffer:
-        try:
-            tensor = kompute.make_tensor(self.manager, size, mapped)
-        except RuntimeError as error:
-            COUNTERS.live_buffers -= 1
-            raise MemoryError(
-                f"grillyx: the device has no room for {size * 4:,} more bytes ({self.bytes:,} are taken): {error}. "
-                "Use a smaller batch, or free tensors and call grillyx.empty_cache()."
-            ) from error
+        arena, first = self._cut(mapped, size)
         self._next += 1
         self.bytes += 4 * size
         COUNTERS.created += 1
-        return Buffer(self._next, size, mapped, tensor)
+        return Buffer(self._next, arena, first, size)
+
+    def _cut(self, mapped: bool, size: int) -> tuple[Arena, int]:
+        for arena in self._arenas:
+            if arena.mapped == mapped and (first := arena.cut(size)) is not None:
+                return arena, first
+        # as much again as there is, so that a few arenas do; and just what is needed where there is no room for that
+        held = sum(a.words for a in self._arenas if a.mapped == mapped)
+        wish = min(max(held, _FIRST_ARENA), _LARGEST_ARENA, self.max_bytes // 4)
+        for words in sorted({max(wish, size), size}, reverse=True):
+            try:
+                tensor = kompute.make_tensor(self.manager, words, mapped)
+            except RuntimeError as error:
+                reason = error
+                continue
+            self._arena_number += 1
+            self._arenas.append(Arena(self._arena_number, words, mapped, tensor))
+            return self._arenas[-1], self._arenas[-1].cut(size) or 0
+        COUNTERS.live_buffers -= 1
+        raise MemoryError(
+            f"grillyx: the device has no room for {size * 4:,} more bytes ({self.bytes:,} are taken): {reason}. "
+            "Use a smaller batch, or free tensors and call grillyx.empty_cache()."
+        ) from reason
 
     def release(self, buffer: Buffer) -> None:
         """Give a buffer back."""
@@ -113,15 +168,18 @@ class Pool:
             self._order[key] = sorted(free)
 
     def drain(self) -> set[int]:
-        """Free all waiting buffers and return their numbers."""
-        gone: set[int] = set()
+        """Free all waiting buffers, give arenas that nobody uses back to the driver, and return the arenas' numbers."""
         for free in self._free.values():
-            gone.update(free)
             for buffer in free.values():
                 self.bytes -= 4 * buffer.words
                 buffer.host = None
-                buffer.tensor.destroy()
+                buffer.arena.give_back(buffer.first, buffer.words)
         self._free.clear()
         self._order.clear()
         self._places.clear()
-        return gone
+        gone = [arena for arena in self._arenas if arena.empty]
+        self._arenas = [arena for arena in self._arenas if not arena.empty]
+        for arena in gone:
+            arena.host = None
+            arena.tensor.destroy()
+        return {arena.id for arena in gone}

@@ -36,7 +36,8 @@ def _text(words: tuple[int, ...]) -> str:
     return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode()
 
 
-def _instructions(code: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
+def instructions(code: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Yield the opcode and the operands of each instruction."""
     if len(code) < 20 or len(code) % 4 or struct.unpack_from("<I", code)[0] != MAGIC:
         raise ValueError(f"not a SPIR-V module: {len(code)} bytes, it may be truncated")
     words = struct.unpack(f"<{len(code) // 4}I", code)
@@ -64,7 +65,7 @@ def reflect(code: bytes) -> Interface:
     pointee: dict[int, int] = {}
     variables, constants = [], []
     local_size = (1, 1, 1)
-    for op, a in _instructions(code):
+    for op, a in instructions(code):
         if op == _NAME:
             name[a[0]] = _text(a[1:])
         elif op == _MEMBER_NAME:

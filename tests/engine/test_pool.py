@@ -8,15 +8,15 @@ from grillyx import Tensor
 from grillyx.engine import array
 from grillyx.engine.counters import counters
 from grillyx.engine.device import current_device
-from grillyx.engine.pool import SMALLEST, size_class
+from grillyx.engine.pool import SMALLEST, Arena, Pool, size_class
 
 
 @pytest.mark.parametrize("words", [0, 1, 63, 64, 65, 100, 1000, 4097, 123_457, 2**24, 2**24 + 1])
 def test_a_class_holds_the_words_and_wastes_at_most_a_quarter(words):
     size = size_class(words)
     assert size >= max(words, SMALLEST)
-    assert size % 16 == 0
-    assert size <= max(SMALLEST, 1.25 * words + 16)
+    assert size % SMALLEST == 0
+    assert size <= 1.25 * words + SMALLEST
 
 
 def test_released_buffers_are_used_again():
@@ -135,3 +135,75 @@ def test_dtypes_come_back_as_32_bits():
         out = Tensor(np.array([0, 1, 1], dtype)).numpy()
         assert out.dtype == np.dtype(expected), dtype
         np.testing.assert_array_equal(out, np.array([0, 1, 1], expected))
+
+
+class FakeTensor:
+    """Counts what a pool holds, without a device."""
+
+    live = 0
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        FakeTensor.live += words
+
+    def data(self) -> np.ndarray:
+        return np.zeros(self.words, np.uint32)
+
+    def destroy(self) -> None:
+        FakeTensor.live -= self.words
+
+
+def test_an_arena_is_cut_and_put_together_again():
+    arena = Arena(1, 1000, True, FakeTensor(1000))
+    places = [arena.cut(300) for _ in range(4)]
+    assert places == [0, 300, 600, None]
+    arena.give_back(300, 300)
+    assert arena.cut(400) is None
+    assert arena.cut(200) == 300
+    arena.give_back(0, 300)
+    arena.give_back(600, 300)
+    assert not arena.empty
+    arena.give_back(300, 200)
+    assert arena.empty
+
+
+def test_arenas_grow_and_go(monkeypatch):
+    room = 1 << 25
+
+    def make(manager, words, mapped):
+        if FakeTensor.live + words > room:
+            raise RuntimeError("no room")
+        return FakeTensor(words)
+
+    FakeTensor.live = 0
+    monkeypatch.setattr("grillyx.engine.kompute.make_tensor", make)
+    pool = Pool(None, 1 << 30, set())
+    small = [pool.acquire(1000, True) for _ in range(100)]
+    assert len({b.arena.id for b in small}) == 1
+    spans = sorted((b.first, b.first + b.words) for b in small)
+    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    large = pool.acquire((1 << 24) + 5, False)
+    assert large.arena.id not in {b.arena.id for b in small}
+    with pytest.raises(MemoryError, match="no room for"):
+        pool.acquire(1 << 24, False)
+    for b in small:
+        pool.release(b)
+    pool.release(large)
+    assert pool.drain() == {small[0].arena.id, large.arena.id}
+    assert (FakeTensor.live, pool.bytes) == (0, 0)
+
+
+@pytest.mark.usefixtures("no_garbage")
+def test_pipelines_do_not_grow_with_the_number_of_tensors():
+    """A loop over time in Python runs the same few pipelines at every step."""
+    w = Tensor(np.ones((8, 8)), requires_grad=True)
+    counts = []
+    for steps in (3, 60):
+        v, out = Tensor(np.zeros((4, 8))), Tensor(np.zeros((4, 8)))
+        for _ in range(steps):
+            v = grillyx.functional.softmax(v * 0.9 + Tensor(np.ones((4, 8))) @ w)
+            out = out + v
+        (out * out).mean().backward()
+        grillyx.synchronize()
+        counts.append(len(current_device()._algorithms))
+    assert counts[1] <= counts[0] + 8

@@ -8,7 +8,10 @@ import numpy as np
 import grillyx
 import grillyx.functional as F
 from grillyx import nn, optim
+from grillyx.engine import pool
 
+if os.environ.get("APART"):  # a buffer for each tensor
+    pool._FIRST_ARENA = pool._LARGEST_ARENA = 0
 rng = np.random.default_rng(0)
 grillyx.manual_seed(int(os.environ.get("SEED", "1")))
 model = nn.Sequential(
