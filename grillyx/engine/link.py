@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from grillyx.engine.spirv import MAGIC, instructions, _text
+from grillyx.engine.spirv import MAGIC, _text, instructions
 
 FULL, ONE, ROW, COLUMN = range(4)  # the element of a leaf that belongs to element e: e, 0, e % size, e // length
 _LOCAL = 64

@@ -1,5 +1,7 @@
 """Size classes, reuse, limits, and what a device gives back."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -181,7 +183,7 @@ def test_arenas_grow_and_go(monkeypatch):
     small = [pool.acquire(1000, True) for _ in range(100)]
     assert len({b.arena.id for b in small}) == 1
     spans = sorted((b.first, b.first + b.words) for b in small)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     large = pool.acquire((1 << 24) + 5, False)
     assert large.arena.id not in {b.arena.id for b in small}
     with pytest.raises(MemoryError, match="no room for"):
