@@ -282,5 +282,12 @@ def _download(storage: Storage, words: int) -> np.ndarray:
 def _copy_words(source: Storage, target: Storage, words: int, source_start: int, target_start: int) -> None:
     """Copy words between two storages on the device."""
     kernel("copy")(
-        grid(-(-words // 4)), 8 * words, x=source, y=target, n=words, x_start=source_start, y_start=target_start
+        grid(-(-words // 4)),
+        8 * words,
+        x=source,
+        y=target,
+        n=words,
+        x_start=source_start,
+        y_start=target_start,
+        WIDE=int(source_start % 4 == target_start % 4 == 0),
     )

@@ -64,10 +64,16 @@ def strided_copy(
     if n == 0:
         return
     d, (a, b) = collapse(shape, xs, ys)
+    outside = (x_start, y_start, d[5], *a[:5], *b[:5])
+    wide = a[5] == b[5] == 1 and all(v % 4 == 0 for v in outside)  # everything comes in quads
+    if wide:
+        n, x_start, y_start, d[5] = n // 4, x_start // 4, y_start // 4, d[5] // 4
+        a, b = ([*(v // 4 for v in steps[:5]), 1] for steps in (a, b))
     kernel("strided_copy")(
-        grid(n), 8 * n, x=x, y=y, n=n, d1=d[1], d2=d[2], d3=d[3], d4=d[4], d5=d[5],
+        grid(n), 32 * n if wide else 8 * n, x=x, y=y, n=n, d1=d[1], d2=d[2], d3=d[3], d4=d[4], d5=d[5],
         x_start=x_start, xs0=a[0], xs1=a[1], xs2=a[2], xs3=a[3], xs4=a[4], xs5=a[5],
         y_start=y_start, ys0=b[0], ys1=b[1], ys2=b[2], ys3=b[3], ys4=b[4], ys5=b[5],
+        WIDE=int(wide),
     )  # fmt: skip
 
 
