@@ -7,8 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "grillyx"
 ORDER = ["engine", "ops", "autograd", "functional", "random", "optim", "nn", "io"]
-# the tensor's own layer is a few files; the NumPy face calls functional, but only when a method runs
-SAME = {"_backward": "autograd", "_numpy_face": "autograd", "_methods": "autograd", "_tape": "autograd"}
+# the methods of a tensor call functional, but only when they run
 ALLOWED = {("_methods.py", "functional"), ("_numpy_face.py", "functional"), ("kompute.py", "_vendor")}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "_vendor" not in p.parts)
 
@@ -17,7 +16,7 @@ def layer(dotted: str) -> str | None:
     parts = dotted.split(".")
     if parts[0] != "grillyx" or len(parts) < 2:
         return None
-    return SAME.get(parts[1], parts[1])
+    return parts[1]
 
 
 def imports(path: Path) -> list[tuple[str, bool]]:

@@ -26,6 +26,7 @@ MAX_STEPS, MAX_LEAVES, MAX_OUTPUTS = 24, 7, 8
 _MAX_NUMBERS = 24  # among the push constants, of which there are 128 bytes
 _FUNCTIONS = {"unary": "f", "unary_backward": "df", "binary": "on_floats"}
 
+_NUMBER, _STEP = 1 << 8, 1 << 16  # where the codes of numbers and of results begin
 _ACTIVATIONS = {f"unary.{name}": name for name in ("relu", "gelu", "silu", "sigmoid", "tanh")}
 
 Leaf = tuple["Storage", int, int]  # a storage, how it is read (see `link`), and its size or run for that, in quads
@@ -184,9 +185,9 @@ class _Gathered:
         self.root = root
         self.leaves: dict[Leaf, int] = {}
         self.numbers: list[float] = []
-        self.steps: list[tuple[str, list[tuple[str, int]]]] = []
+        self.steps: list[tuple[str, tuple[int, ...]]] = []
         self.inside: dict[Storage, int] = {root: 0}  # how often a storage stands in this expression
-        self._known: dict[Storage, tuple[str, int]] = {}
+        self._known: dict[Storage, int] = {}  # values: leaves from 0, numbers from _NUMBER, steps from _STEP, and -1
         self._value(root)
 
     @property
@@ -194,25 +195,24 @@ class _Gathered:
         """Buffers that the kernel may need."""
         return len(self.leaves) + min(MAX_OUTPUTS, len(self.inside))
 
-    def _value(self, storage: Storage) -> tuple[str, int]:
+    def _value(self, storage: Storage) -> int:
         found = self._known.get(storage)
         if found is None:
             e = storage.expression
             assert isinstance(e, Expression)
             unused = _unused(e.function) if e.function else ()
-            values = [("zero", 0) if k in unused else self._argument(arg) for k, arg in enumerate(e.args)]
+            values = tuple([-1 if k in unused else self._argument(arg) for k, arg in enumerate(e.args)])
             if e.function:
                 self.steps.append((e.function, values))
-                values = [("step", len(self.steps) - 1)]
-            found = self._known[storage] = values[0]
+            found = self._known[storage] = _STEP + len(self.steps) - 1 if e.function else values[0]
         return found
 
-    def _argument(self, arg: Leaf | float) -> tuple[str, int]:
+    def _argument(self, arg: Leaf | float) -> int:
         if type(arg) is not tuple:
             self.numbers.append(arg)  # type: ignore[arg-type]
-            return "number", len(self.numbers) - 1
+            return _NUMBER + len(self.numbers) - 1
         if not isinstance(arg[0].expression, Expression):
-            return "leaf", self.leaves.setdefault(arg, len(self.leaves))
+            return self.leaves.setdefault(arg, len(self.leaves))
         self.inside[arg[0]] = self.inside.get(arg[0], 0) + 1
         return self._value(arg[0])
 
@@ -221,13 +221,15 @@ class _Gathered:
 
         Counting references is an estimate, which decides about speed alone: what is not stored is computed when needed.
         """
+        if len(self.inside) == 1:
+            return [self.root]
         probe: Any = object()  # held by nobody else: what it counts more than its places, a part may count too
-        self.inside[probe], self._known[probe] = 0, ("", 0)
+        self.inside[probe], self._known[probe] = 0, 0
         del probe
         counts = [(s, sys.getrefcount(s) - places) for s, places in self.inside.items()]
         probe, alone = counts.pop()
         del self.inside[probe], self._known[probe]
-        held = [s for s, count in counts if s is not self.root and count > alone and self._known[s][0] == "step"]
+        held = [s for s, count in counts if s is not self.root and count > alone and self._known[s] >= _STEP]
         return [self.root, *held][:MAX_OUTPUTS]
 
     def launch(self, outputs: list[Storage]) -> None:
@@ -237,15 +239,11 @@ class _Gathered:
             bits = struct.unpack("<I", struct.pack("<f", self.numbers[0]))[0]
             kernel("fill")(grid(quads), 4 * words, y=self.root, quads=quads, value=bits)
             return
-        push = [quads, *(size for _, kind, size in self.leaves if kind in (ROW, COLUMN)), *self.numbers]
-        storages = [*(s for s, _, _ in self.leaves), *outputs]
-        _linked(self.program(outputs)).launch(grid(quads), 4 * words * len(storages), storages, push, ())
-
-    def program(self, outputs: list[Storage]) -> Program:
-        first = {"zero": -1, "leaf": 0, "number": len(self.leaves), "step": len(self.leaves) + len(self.numbers)}
-        steps = tuple((name, tuple(first[kind] + k for kind, k in values)) for name, values in self.steps)
-        results = tuple(first[kind] + k for kind, k in map(self._known.__getitem__, outputs))
-        return Program(tuple(kind for _, kind, _ in self.leaves), len(self.numbers), steps, results)
+        push = [quads, *[size for _, kind, size in self.leaves if kind in (ROW, COLUMN)], *self.numbers]
+        storages = [*[s for s, _, _ in self.leaves], *outputs]
+        kinds, results = tuple([kind for _, kind, _ in self.leaves]), tuple([self._known[s] for s in outputs])
+        shader = _linked(kinds, len(self.numbers), tuple(self.steps), results)
+        shader.launch(grid(quads), 4 * words * len(storages), storages, push, ())
 
 
 @cache
@@ -259,7 +257,16 @@ def _unused(name: str) -> frozenset[int]:
 
 
 @cache
-def _linked(program: Program) -> Kernel:
+def _linked(
+    leaves: tuple[int, ...], numbers: int, steps: tuple[tuple[str, tuple[int, ...]], ...], results: tuple[int, ...]
+) -> Kernel:
+    def place(value: int) -> int:
+        if value >= _STEP:
+            return value - _STEP + len(leaves) + numbers
+        return value - _NUMBER + len(leaves) if value >= _NUMBER else value
+
+    placed = tuple((name, tuple(map(place, values))) for name, values in steps)
+    program = Program(leaves, numbers, placed, tuple(map(place, results)))
     libraries = {name: _library(name) for name, _ in program.steps}
     functions = {name: _FUNCTIONS[name.partition(".")[0]] for name in libraries}
     title = "+".join(name.partition(".")[2] for name, _ in program.steps) or "broadcast"

@@ -182,3 +182,31 @@ def test_large_transposes_and_more_than_65535_groups() -> None:
     np.testing.assert_array_equal(F.transpose(Tensor(x)), x.T)
     y = np.arange(65536 * 64 + 5, dtype=np.float32)
     np.testing.assert_array_equal(F.neg(F.getitem(y, slice(None, None, -1))), -y[::-1])
+
+
+TURNED = [
+    ((8, 12), (1, 0)), ((4, 4), (1, 0)), ((100, 68), (1, 0)), ((3, 8, 12), (0, 2, 1)), ((3, 5, 8, 12), (0, 1, 3, 2)),
+    ((2, 8, 12, 4), (0, 2, 3, 1)), ((2, 8, 12, 4), (0, 3, 1, 2)), ((8, 12, 5), (1, 0, 2)), ((7, 9), (1, 0)),
+    ((3, 8, 12), (2, 1, 0)), ((4, 1, 8), (2, 1, 0)), ((1, 36, 64), (0, 2, 1)), ((64, 4, 132), (2, 1, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize(("shape", "order"), TURNED, ids=str)
+def test_matrices_are_turned_by_tiles(shape: tuple[int, ...], order: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    check(lambda x: F.transpose(x, order) * 1.0, lambda x: x.transpose(order), x)
+
+
+@pytest.mark.usefixtures("poisoned")
+@pytest.mark.parametrize("inner", [8, 7])
+def test_quads_and_words(inner: int) -> None:
+    """Slices, joins and axes in another order, where everything is aligned to four words and where it is not."""
+    x = np.arange(5 * 6 * inner, dtype=np.float32).reshape(5, 6, inner)
+    t = Tensor(x)
+    for got, want in (
+        (t[1:4, 2:5], x[1:4, 2:5]), (t[:, :, 4:], x[:, :, 4:]), (t[::2], x[::2]), (t[::-1], x[::-1]), (t[:, :, ::-1], x[:, :, ::-1]),
+        (t[:, :, 1:5], x[:, :, 1:5]), (t.transpose(1, 0, 2), x.transpose(1, 0, 2)),
+        (F.concatenate([t, t[:, :, :4]], -1), np.concatenate([x, x[:, :, :4]], -1)), (F.stack([t, t], 1), np.stack([x, x], 1)),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(got.numpy(), want)

@@ -1,6 +1,6 @@
 """`Tensor`, the tape, and `differentiable`, which lifts an op on arrays to tensors.
 
-The tape is a graph of `Node`: the tensors that went into an op, and its pullback. `grillyx._backward` walks over it.
+The tape is a graph of `Node`: the tensors that went into an op, and its pullback. `_backward` walks over it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from grillyx._numpy_face import NumPyFace
-from grillyx._tape import Link, Node
+from grillyx.autograd._numpy_face import NumPyFace
+from grillyx.autograd._tape import Link, Node
 from grillyx.engine import array as device_array
 from grillyx.engine.array import FLOAT, Array
 from grillyx.ops import shape as shape_ops
@@ -262,10 +262,4 @@ class Later(Tensor):
 
 NOTHING = Later(lambda: shape_ops.fill((), 0.0))  # stands for an input that an op was not given
 
-from grillyx import _backward as _walk  # noqa: E402  # it needs the names above
-from grillyx._backward import run_backward, seed_gradient, settle  # noqa: E402
-
-__all__ = [
-    "NOTHING", "Later", "Link", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
-    "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "wrap",
-]  # fmt: skip
+from grillyx.autograd import _backward as _walk  # noqa: E402  # it needs the names above

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import grillyx.functional as F  # used at call time; functional imports this module through autograd
-from grillyx._methods import Methods, booleans
+from grillyx.autograd._methods import Methods, booleans
 
 if TYPE_CHECKING:
-    from grillyx.autograd import Tensor
+    from grillyx.autograd._tensor import Tensor
     from grillyx.engine.array import Array
 
 

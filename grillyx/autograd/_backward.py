@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from grillyx.autograd import NOTHING, Later, Link, Node, Tensor, as_tensor
+from grillyx.autograd._tape import Link, Node
+from grillyx.autograd._tensor import NOTHING, Later, Tensor, as_tensor
 from grillyx.engine.array import Array
 from grillyx.ops import shape as shape_ops
 from grillyx.ops.pointwise import apply, combine

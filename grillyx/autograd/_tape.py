@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from grillyx.engine.array import Array
 
 if TYPE_CHECKING:
-    from grillyx.autograd import Tensor
+    from grillyx.autograd._tensor import Tensor
 
 _order = itertools.count()
 

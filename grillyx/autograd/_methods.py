@@ -10,7 +10,7 @@ import numpy as np
 import grillyx.functional as F  # used at call time; functional imports this module through autograd
 
 if TYPE_CHECKING:
-    from grillyx.autograd import Tensor
+    from grillyx.autograd._tensor import Tensor
 
 Axis = int | tuple[int, ...] | None
 
