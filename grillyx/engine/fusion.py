@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from grillyx.engine.kernel import Kernel, grid, kernel, read_shader
-from grillyx.engine.link import COLUMN, FULL, ROW, Library, Program, link
+from grillyx.engine.link import FULL, SIZES, Library, Program, link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ _FUNCTIONS = {"unary": "f", "unary_backward": "df", "binary": "on_floats"}
 _NUMBER, _STEP = 1 << 8, 1 << 16  # where the codes of numbers and of results begin
 _ACTIVATIONS = {f"unary.{name}": name for name in ("relu", "gelu", "silu", "sigmoid", "tanh")}
 
-Leaf = tuple["Storage", int, int]  # a storage, how it is read (see `link`), and its size or run for that, in quads
+Leaf = tuple["Storage", int, tuple[int, ...]]  # a storage, how it is read, and the numbers for that: see `link`
 
 
 class Expression:
@@ -56,7 +56,7 @@ class Expression:
                 inner = storage.expression
                 if not isinstance(inner, Expression):
                     leaves |= {id(storage)}
-                    numbers += kind != FULL
+                    numbers += SIZES[kind]
                 else:
                     steps += inner.steps
                     numbers += inner.numbers
@@ -239,7 +239,7 @@ class _Gathered:
             bits = struct.unpack("<I", struct.pack("<f", self.numbers[0]))[0]
             kernel("fill")(grid(quads), 4 * words, y=self.root, quads=quads, value=bits)
             return
-        push = [quads, *[size for _, kind, size in self.leaves if kind in (ROW, COLUMN)], *self.numbers]
+        push = [quads, *[size for leaf in self.leaves for size in leaf[2]], *self.numbers]
         storages = [*[s for s, _, _ in self.leaves], *outputs]
         kinds, results = tuple([kind for _, kind, _ in self.leaves]), tuple([self._known[s] for s in outputs])
         shader = _linked(kinds, len(self.numbers), tuple(self.steps), results)

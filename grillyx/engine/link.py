@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from grillyx.engine.spirv import MAGIC, _text, instructions
 
-FULL, ONE, ROW, COLUMN = range(4)  # the element of a leaf that belongs to element e: e, 0, e % size, e // length
+# Which element of a leaf belongs to element e, with numbers r and s that come along:
+# e; 0; e % r; e / r; e / r % s; e / r * s + e % s
+FULL, ONE, ROW, COLUMN, CHANNEL, MIDDLE = range(6)
+SIZES = (0, 0, 1, 1, 2, 2)  # how many numbers; they count quads of four elements, but for the s of a `CHANNEL`
 _LOCAL = 64
 _FLOAT, _FUNCTION, _PARAMETER, _FUNCTION_END, _CALL, _SWITCH = 22, 54, 55, 56, 57, 251
 _GLOBALS = {19, 20, 21, 22, 23, 30, 32, 33, 41, 42, 43, 44}  # types and constants that functions use
@@ -35,7 +38,7 @@ class Program:
     """What a fused shader computes. Values are numbered: leaves, constants, and results of the steps; -1 is the number 0.
 
     Attributes:
-        leaves: how each leaf is read, `FULL`, `ONE`, `ROW` or `COLUMN`.
+        leaves: how each leaf is read: `FULL`, `ONE`, ...
         constants: how many numbers come as push constants.
         steps: ``(module, values)``: which compiled shader's function, and its arguments.
         results: the values that are stored.
@@ -149,7 +152,7 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
     """Return the shader of a program: buffers x0, x1, ..., y0, y1, ...; push constants quads, r0, r1, ..., c0, c1, ...
 
     `functions` names the function of each library.
-    ``rk`` is the size of a `ROW` leaf, or the length of a `COLUMN`'s run, in quads of four elements.
+    ``rk`` and ``sk`` are the numbers that come along with leaf k.
     """
     b = _Builder()
     floats, uints, void = b.only(22, 32), b.only(21, 32, 0), b.only(19)
@@ -186,14 +189,14 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
         b.put(b.annotations, 71, out, 33, slot)  # Binding
         return out
 
-    sized = [k for k, leaf in enumerate(program.leaves) if leaf in (ROW, COLUMN)]
+    sized = [f"{name}{k}" for k, leaf in enumerate(program.leaves) for name in "rs"[: SIZES[leaf]]]
     push = [
         ("quads", uints),
-        *((f"r{k}", uints) for k in sized),
+        *((name, uints) for name in sized),
         *((f"c{k}", floats) for k in range(program.constants)),
     ]
     pushed = variable(_PUSH_CONSTANT, block(_PUSH_CONSTANT, push))
-    single = [leaf in (ONE, COLUMN) for leaf in program.leaves]
+    single = [leaf in (ONE, COLUMN, CHANNEL) for leaf in program.leaves]
     leaves = [buffer(k, f"x{k}", floats if one else quad, 4 if one else 16, True) for k, one in enumerate(single)]
     stored = [buffer(len(leaves) + k, f"y{k}", quad, 16, False) for k in range(len(program.results))]
     place, groups = variable(_UNIFORM_INPUT, triple), variable(_UNIFORM_INPUT, triple)
@@ -218,7 +221,7 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
 
     # what is the same for all is read before the branch: old Mesa reads it lane by lane inside
     constants = [pushed_value(f"c{k}") for k in range(program.constants)]
-    sizes = {k: pushed_value(f"r{k}") for k in sized}
+    sizes = {name: pushed_value(name) for name in sized}
     same = {k: element(k, zero) for k, leaf in enumerate(program.leaves) if leaf == ONE}
     inside, after = b.new(), b.new()
     test = b.value(176, truth, i, pushed_value("quads"))
@@ -227,11 +230,14 @@ def link(program: Program, libraries: dict[str, Library], functions: dict[str, s
     b.put(b.code, 248, inside)
     values = []
     for k, leaf in enumerate(program.leaves):
-        if leaf == ONE:
-            values.append(same[k])
-        else:
-            index = i if leaf == FULL else b.value(137 if leaf == ROW else 134, uints, i, sizes[k])
-            values.append(element(k, index))
+        r, s, index = sizes.get(f"r{k}", 0), sizes.get(f"s{k}", 0), i
+        if leaf in (COLUMN, CHANNEL, MIDDLE):
+            index = b.value(134, uints, i, r)
+        if leaf in (ROW, CHANNEL):
+            index = b.value(137, uints, index, r if leaf == ROW else s)
+        if leaf == MIDDLE:
+            index = b.value(128, uints, b.value(132, uints, index, s), b.value(137, uints, i, s))
+        values.append(same[k] if leaf == ONE else element(k, index))
     parts = []
     for c in range(4):
         own = [v if one else b.value(81, floats, v, c) for v, one in zip(values, single, strict=True)]

@@ -43,14 +43,14 @@ def apply(x: Array, name: str, a: float = 0.0, b: float = 0.0) -> Array:
             name = "times"
         elif a == 1.0:
             name, a, b = "plus", b, 0.0
-    return put_off(f"unary.{name}", ((x.storage, FULL, 0), float(a), float(b)), x.shape, dtype)
+    return put_off(f"unary.{name}", ((x.storage, FULL, ()), float(a), float(b)), x.shape, dtype)
 
 
 def slope(g: Array, name: str, x: Array | None, y: Array | None, a: float, b: float) -> Array:
     """Return ``g * f'(x)``, where the derivative takes x, or y = f(x), or both."""
     if g.size == 0:
         return empty(g.shape)
-    values = [0.0 if v is None else (v.storage, FULL, 0) for v in (x, y)]
+    values = [0.0 if v is None else (v.storage, FULL, ()) for v in (x, y)]
     inner = put_off(f"unary_backward.{name}", (*values, float(a), float(b)), g.shape)
     return combine(g, inner, "multiply")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +10,12 @@ import numpy as np
 
 from grillyx.engine.array import FLOAT, Array, empty, put_off
 from grillyx.engine.kernel import grid, kernel
-from grillyx.engine.link import COLUMN, FULL, ONE, ROW
+from grillyx.engine.link import CHANNEL, COLUMN, FULL, MIDDLE, ONE, ROW
 from grillyx.ops import Result
 
 Shape = tuple[int, ...]
 MAX_DIMS = 6
+_READINGS = {(False, True): ROW, (True, False): COLUMN, (False, True, False): CHANNEL, (True, False, True): MIDDLE}
 
 
 def strides_of(shape: Sequence[int]) -> list[int]:
@@ -89,22 +89,26 @@ def fill(shape: Shape, value: float, dtype: np.dtype = FLOAT) -> Array:
     return y
 
 
-def reading(shape: Shape, target: Shape) -> tuple[int, int] | None:
+def reading(shape: Shape, target: Shape) -> tuple[int, tuple[int, ...]] | None:
     """Return how a fused kernel reads an array of `shape` that is broadcast to `target`, or None if it cannot."""
-    size, total = math.prod(shape), math.prod(target)
-    if size == total:
-        return FULL, 0
-    if size == 1:
-        return ONE, 0
-    own = tuple(itertools.dropwhile(lambda n: n == 1, shape))
-    if size % 4 == 0 and own == target[len(target) - len(own) :]:
-        return ROW, size // 4
-    padded = (1,) * (len(target) - len(shape)) + shape
-    last = max(k for k, n in enumerate(padded) if n != 1)
-    run = math.prod(target[last + 1 :])
-    if run % 4 == 0 and padded[: last + 1] == target[: last + 1]:
-        return COLUMN, run // 4
-    return None
+    if math.prod(shape) == math.prod(target):
+        return FULL, ()
+    runs: list[tuple[bool, int]] = []  # neighbouring axes that are all there, or are all repeated, and their length
+    for size, full in zip((1,) * (len(target) - len(shape)) + shape, target, strict=True):
+        if full != 1:
+            there = size == full
+            if runs and runs[-1][0] == there:
+                runs[-1] = there, runs[-1][1] * full
+            else:
+                runs.append((there, full))
+    kinds, last = tuple(there for there, _ in runs), runs[-1][1]
+    if kinds == (False,):
+        return ONE, ()
+    if last % 4 != 0 or kinds not in _READINGS:
+        return None
+    quads, before = last // 4, runs[-2][1]
+    numbers = {CHANNEL: (quads, before), MIDDLE: (quads * before, quads)}
+    return _READINGS[kinds], numbers.get(_READINGS[kinds], (quads,))
 
 
 def permuted(x: Array, order: Sequence[int]) -> Array:

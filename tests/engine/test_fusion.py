@@ -15,7 +15,7 @@ from grillyx.engine import fusion
 from grillyx.engine.array import FLOAT, put_off
 from grillyx.engine.counters import counters
 from grillyx.engine.kernel import read_shader
-from grillyx.engine.link import COLUMN, FULL, ONE, ROW, Library, Program, link
+from grillyx.engine.link import CHANNEL, COLUMN, FULL, MIDDLE, ONE, ROW, Library, Program, link
 from grillyx.engine.spirv import reflect
 from grillyx.ops.shape import reading
 
@@ -90,8 +90,10 @@ def test_what_several_read_is_computed_once(no_poison: None) -> None:
 BROADCASTS = [
     ((6, 8), (6, 8), FULL), ((), (6, 8), ONE), ((1, 1), (6, 8), ONE), ((8,), (6, 8), ROW), ((1, 8), (6, 8), ROW),
     ((6, 1), (6, 8), COLUMN), ((2, 6, 1), (2, 6, 8), COLUMN), ((2, 1, 1), (2, 6, 8), COLUMN), ((6, 8), (2, 6, 8), ROW),
-    ((6, 1), (2, 6, 8), None), ((7,), (3, 7), None), ((3, 1), (3, 7), None), ((2, 1, 8), (2, 6, 8), None),
-    ((1, 6, 8), (1, 6, 8), FULL), ((6, 1, 1), (6, 2, 2), COLUMN), ((3, 1, 4), (3, 5, 4), None), ((2, 3), (4, 2, 3), None),
+    ((6, 1), (2, 6, 8), CHANNEL), ((6, 1, 1), (3, 6, 2, 4), CHANNEL), ((1, 6, 1), (2, 6, 8), CHANNEL), ((7,), (3, 7), None),
+    ((3, 1), (3, 7), None), ((2, 1, 8), (2, 6, 8), MIDDLE), ((2, 3, 1, 1, 8), (2, 3, 5, 7, 8), MIDDLE),
+    ((1, 6, 8), (1, 6, 8), FULL), ((6, 1, 1), (6, 2, 2), COLUMN), ((3, 1, 4), (3, 5, 4), MIDDLE),
+    ((3, 1, 4, 1), (3, 5, 4, 8), None), ((2, 3), (4, 2, 3), None),
 ]  # fmt: skip
 
 
@@ -241,7 +243,7 @@ def test_every_function_links() -> None:
     folder = grillyx.engine.kernel._SPIRV
     names = sorted(p.stem for kind in fusion._FUNCTIONS for p in folder.glob(f"{kind}.*.spv"))
     assert len(names) > 70
-    ways = itertools.cycle([FULL, ROW, COLUMN, ONE])
+    ways = itertools.cycle([FULL, ROW, COLUMN, ONE, CHANNEL, MIDDLE])
     for name in names:
         library = Library(read_shader(name))
         function = fusion._FUNCTIONS[name.partition(".")[0]]
