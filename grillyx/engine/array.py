@@ -59,8 +59,9 @@ class Storage:
         self.device.compute_waiting(self)
 
     def __del__(self) -> None:
-        if self._buffer is not None and not self.device.closed:
-            self.device.pool.release(self._buffer)
+        buffer = getattr(self, "_buffer", None)  # None too where an interrupt came into the constructor
+        if buffer is not None and not self.device.closed:
+            self.device.pool.release(buffer)
 
 
 class Array:

@@ -18,7 +18,7 @@ from grillyx.engine.pool import Pool
 from grillyx.engine.stream import SYNC_MODES, Stream
 from grillyx.engine.vulkan import DeviceInfo
 
-MAX_ALGORITHMS = 1024  # each holds a pipeline, on lavapipe a megabyte; a training step has some tens
+MAX_ALGORITHMS = 512  # each holds a pipeline, on lavapipe a megabyte; a training step has some tens
 _PREFERENCE = {"discrete": 0, "integrated": 1, "virtual": 2, "cpu": 3, "other": 4}
 _MEMORY_MODES = ("mapped", "staged")
 MAX_BYTES = (1 << 32) - 4  # kp counts bytes in 32 bits and wraps silently beyond

@@ -76,7 +76,12 @@ class Expression:
 
     def reads(self, source: Storage) -> bool:
         """Tell whether this needs the values of a storage."""
-        return any(type(arg) is tuple and _reads(arg[0], source) for arg in self.args)
+        for arg in self.args:  # a tree of at most `MAX_STEPS`
+            if type(arg) is tuple:
+                inner = arg[0].expression
+                if arg[0] is source or (inner is not None and inner.reads(source)):
+                    return True
+        return False
 
     @property
     def number(self) -> float | None:
@@ -99,15 +104,12 @@ class Job:
     def __init__(self, run: Run, inputs: Sequence[Storage], words: int) -> None:
         self.run, self.inputs, self.words = run, inputs, words
         for storage in inputs:
+            storage.compute()  # it is read whole: to put it off further would gain nothing, and chain jobs without end
             storage.awaited = True
 
     def reads(self, source: Storage) -> bool:
         """Tell whether this needs the values of a storage."""
-        return any(_reads(storage, source) for storage in self.inputs)
-
-
-def _reads(storage: Storage, source: Storage) -> bool:
-    return storage is source or (storage.expression is not None and storage.expression.reads(source))
+        return any(storage is source for storage in self.inputs)
 
 
 def _job_of(storage: Storage, places: int) -> Job | None:
@@ -127,15 +129,12 @@ def _epilogue(e: Expression) -> tuple[Job, str | None, tuple[str, Storage] | Non
         if not isinstance(inner.expression, Expression) or sys.getrefcount(inner) > 3:
             return None
         e = inner.expression
-    kind = {"binary.add": "residual", "binary.multiply": "scale"}.get(e.function)
-    if kind is None or (kind == "scale" and activation) or any(a[1] != FULL for a in e.args):  # type: ignore[index]
+    kind = {"binary.add": "residual", "binary.multiply": "scale", "binary.masked": "mask"}.get(e.function)
+    if kind is None or (kind != "residual" and activation) or any(a[1] != FULL for a in e.args):  # type: ignore[index]
         return None
-    for k in (0, 1):
+    for k in (0,) if kind == "mask" else (0, 1):
         extra: Storage = e.args[1 - k][0]  # type: ignore[index]
         if (job := _job_of(e.args[k][0], 0)) is not None and extra is not e.args[k][0]:  # type: ignore[index]
-            slope = extra.expression
-            if kind == "scale" and isinstance(slope, Expression) and slope.function == "unary_backward.relu":
-                return job, None, ("mask", slope.args[1][0])  # type: ignore[index]
             return job, activation, (kind, extra)
     return None
 
@@ -157,6 +156,11 @@ def compute(storage: Storage, acquire: Callable[[int], Buffer]) -> None:
         return
     assert isinstance(expression, Expression)
     gathered = _Gathered(storage)
+    # jobs first: they may compute, or need, what this kernel would store
+    while jobs := [s for s, _, _ in gathered.leaves if s.expression is not None]:
+        for s in jobs:
+            s.compute()
+        gathered = _Gathered(storage)
     if gathered.bindings > storage.device.info.max_bindings:
         for arg in expression.args:
             if type(arg) is tuple and arg[0].expression is not None:

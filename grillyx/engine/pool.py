@@ -170,9 +170,9 @@ class Pool:
     def drain(self) -> set[int]:
         """Free all waiting buffers, give arenas that nobody uses back to the driver, and return the arenas' numbers."""
         for free in self._free.values():
-            for buffer in free.values():
+            while free:
+                _, buffer = free.popitem()  # first: an interrupt may lose a buffer, but never hands it out twice
                 self.bytes -= 4 * buffer.words
-                buffer.host = None
                 buffer.arena.give_back(buffer.first, buffer.words)
         self._free.clear()
         self._order.clear()

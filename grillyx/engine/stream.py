@@ -83,11 +83,10 @@ class Stream:
         sequence, count = self._sequence, self._count
         if sequence is None:
             return
-        self._sequence = None
-        self._count = self._work = 0
-        self._uploaded = False
         start = time.perf_counter()
         try:
+            # next to each other: an interrupt may come before both or after both, but nothing is lost or done twice
+            self._sequence = None
             sequence.eval()
         except RuntimeError as error:
             raise DeviceLostError(
@@ -95,6 +94,8 @@ class Stream:
                 "start the program again, and with GRILLYX_DEBUG=2 to see the last kernel."
             ) from error
         finally:
+            self._count = self._work = 0
+            self._uploaded = False
             self._read.clear()
             self._written.clear()
             self.pending.clear()

@@ -15,7 +15,7 @@ from grillyx.ops.shape import expanded, fill
 
 FLAT = frozenset(("sign", "floor", "ceil", "round")) | COMPARISONS  # functions whose derivative is 0
 _FROM_Y = frozenset(
-    ("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1", "relu")
+    ("exp", "sqrt", "rsqrt", "tanh", "sigmoid", "exp_base", "expm1")
 )  # whose derivative is a function of y
 
 
@@ -32,6 +32,8 @@ def unary(x: Array, *, name: str, a: float = 0.0, b: float = 0.0) -> Result:
     if name == "affine":
         return y, lambda g: (apply(g, "affine", a, 0.0),)
 
+    if name == "relu":  # no product: 0 times infinity is not 0
+        return y, lambda g: (combine(g, y, "masked"),)
     return y, lambda g: (slope(g, name, kept_x, kept_y, a, b),)
 
 

@@ -15,6 +15,7 @@ int floor_div(int a, int b) { // 0 for a division by 0; the smallest number has 
 #define FLOAT_power floatBitsToUint(power(a, b))
 #define FLOAT_maximum floatBitsToUint(larger(a, b))
 #define FLOAT_minimum floatBitsToUint(smaller(a, b))
+#define FLOAT_masked floatBitsToUint(b != 0.0 ? a : 0.0)
 #define FLOAT_floor_divide floatBitsToUint(divided(a, b).x)
 #define FLOAT_remainder floatBitsToUint(divided(a, b).y)
 #define FLOAT_equal truth(a == b)
@@ -31,6 +32,7 @@ int floor_div(int a, int b) { // 0 for a division by 0; the smallest number has 
 #define INT_power 0u // always of floats
 #define INT_maximum uint(max(a, b))
 #define INT_minimum uint(min(a, b))
+#define INT_masked b != 0 ? uint(a) : 0u
 #define INT_floor_divide uint(floor_div(a, b))
 #define INT_remainder b == 0 ? 0u : uint(a - b * floor_div(a, b))
 #define INT_equal truth(a == b)
@@ -47,6 +49,7 @@ int floor_div(int a, int b) { // 0 for a division by 0; the smallest number has 
 #define UINT_power 0u
 #define UINT_maximum max(a, b)
 #define UINT_minimum min(a, b)
+#define UINT_masked b != 0u ? a : 0u
 #define UINT_floor_divide b == 0 ? 0u : a / b
 #define UINT_remainder b == 0 ? 0u : a % b
 #define UINT_equal truth(a == b)

@@ -69,7 +69,6 @@ float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y *
 #define D_cos -sin(x)
 #define D_tanh 1.0 - y * y
 #define D_sigmoid y * (1.0 - y)
-#define D_relu y != 0.0 ? 1.0 : 0.0
 #define D_leaky_relu x > 0.0 ? 1.0 : a
 #define D_gelu 0.5 * (1.0 + erf_(x * ONE_OVER_SQRT_2)) + x * ONE_OVER_SQRT_2PI * exp(-0.5 * x * x)
 #define D_gelu_tanh gelu_tanh_slope(x)

@@ -144,3 +144,71 @@ def test_a_step_of_a_small_network() -> None:
         step().numpy()
     # forward 2, loss 1, its seed and gradient 2, two biases, two weights, one layer back with relu's mask, the update
     assert spent(step)[0] == 11
+
+
+def test_a_product_of_what_the_same_kernel_stores() -> None:
+    """The fused kernel would store h, and the product that it reads needs h: the product comes first."""
+    x, w = floats(64, 64), floats(64, 64)
+    for _ in range(3):
+        grillyx.empty_cache()
+        t, u = Tensor(x), Tensor(w)
+        h = F.exp(t * 0.1)
+        j = h @ u
+        z = j + F.sin(h)
+        want_h = np.exp(x * 0.1)
+        np.testing.assert_allclose(z.numpy(), want_h @ w + np.sin(want_h), rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(j.numpy(), want_h @ w, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(h.numpy(), want_h, rtol=1e-5)
+
+
+def test_no_buffer_is_lost() -> None:
+    x, w = Tensor(floats(32, 32)), Tensor(floats(32, 32))
+    held = []
+    for _ in range(5):
+        a = x * 2.0
+        b = F.tanh(a) @ w
+        c = b + F.sin(a)
+        c.numpy()
+        held.append(counters()["live_buffers"])
+    assert held[1:] == held[:1] * 4
+
+
+def test_loops_over_products_have_no_depth() -> None:
+    w = np.eye(4, dtype=np.float32)
+    y = Tensor(np.full((2, 4), 0.5))
+    t = Tensor(w, requires_grad=True)
+    for _ in range(400):
+        y = F.tanh(y @ t)
+    want = 0.5
+    for _ in range(400):
+        want = np.tanh(want)
+    np.testing.assert_allclose(y.numpy(), want, rtol=1e-4)
+    y.sum().backward()
+    assert t.grad is not None
+    assert np.isfinite(t.grad.numpy()).all()
+
+
+def test_a_change_in_place_asks_little() -> None:
+    """What reads a storage is found without walking over every path of a net whose branches meet again and again."""
+    v, w = Tensor(floats(3, 3)), Tensor(floats(3, 3))
+    y, kept = Tensor(floats(2, 3)), []
+    for _ in range(60):
+        y = F.tanh(y @ w) * F.sigmoid(y @ v)
+        kept.append(y)
+    p = Tensor(np.ones(3), requires_grad=True)
+    twice = p * 2.0
+    with grillyx.no_grad():
+        p += 1.0
+    np.testing.assert_array_equal(twice.numpy(), 2.0)
+
+
+@pytest.mark.parametrize("through", ["product", "chain"])
+def test_relu_stops_infinite_gradients(through: str) -> None:
+    x = Tensor(np.array([[-1.0, 2.0]]), requires_grad=True)
+    y = F.relu(x)
+    if through == "product":
+        (y @ Tensor(np.array([[np.inf], [np.inf]]))).sum().backward()
+    else:
+        (y * Tensor(np.array([[np.inf, np.inf]]))).sum().backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), [[0.0, np.inf]])

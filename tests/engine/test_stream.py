@@ -114,3 +114,18 @@ def test_threads_share_a_device():
         t.join()
     assert not errors
     assert grillyx.is_grad_enabled()
+
+
+def test_an_interrupt_before_a_submit_loses_nothing(monkeypatch):
+    p = Tensor(np.zeros(3), requires_grad=True)
+    with grillyx.no_grad():
+        p += 1.0
+
+    def interrupt() -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream.time, "perf_counter", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        p.numpy()
+    monkeypatch.undo()
+    np.testing.assert_array_equal(p.numpy(), 1.0)
