@@ -32,6 +32,7 @@ from grillyx.functional._elementwise import (
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from grillyx.functional._nn import dropout, linear, matmul
+from grillyx.functional._norm import batch_norm
 from grillyx.functional._packing import pack_spikes, unpack_spikes
 from grillyx.functional._pool import avg_pool2d, max_pool2d
 from grillyx.functional._reduce import (
@@ -102,7 +103,7 @@ from grillyx.functional._unary import (
 
 __all__ = [
     "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
-    "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
+    "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
     "conv1d", "conv2d", "cos",
     "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
     "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",

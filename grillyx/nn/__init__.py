@@ -11,6 +11,7 @@ from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSEL
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
+from grillyx.nn._norm import BatchNorm1d, BatchNorm2d
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -29,6 +30,8 @@ __all__ = [
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BaseNode",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "CheckpointedSequence",
     "Conv1d",
