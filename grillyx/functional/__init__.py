@@ -3,7 +3,7 @@
 They take tensors and anything that NumPy can read, and return tensors.
 """
 
-from grillyx.functional._conv import conv1d, conv2d
+from grillyx.functional._conv import conv1d, conv2d, conv_transpose2d
 from grillyx.functional._elementwise import (
     abs,
     add,
@@ -104,7 +104,7 @@ from grillyx.functional._unary import (
 __all__ = [
     "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
     "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
-    "conv1d", "conv2d", "cos",
+    "conv1d", "conv2d", "conv_transpose2d", "cos",
     "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
     "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
     "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",

@@ -13,6 +13,7 @@ from grillyx.ops import LONGEST_LOOP
 from grillyx.ops import conv as ops
 
 _conv = differentiable(ops.conv)
+_conv_transpose = differentiable(ops.conv_transpose)
 
 
 def _tuple(value: Any, axes: int, name: str, what: str, least: int) -> tuple[int, int]:
@@ -126,3 +127,55 @@ def conv1d(
 ) -> Tensor:
     """Return the convolution of x (N, C, L), or (C, L), with weight (out_channels, C / groups, kernel); see `conv2d`."""
     return _convolve(x, weight, bias, stride, padding, dilation, groups, 1)
+
+
+def conv_transpose2d(
+    x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:  # fmt: skip
+    """Return what `conv2d` would pass back to its input from the gradient x, plus a bias.
+
+    Args:
+        x: (N, C, H, W) or (C, H, W).
+        weight: (C, out_channels / groups, kernel height, kernel width).
+        bias: (out_channels,), or None.
+        stride: from window to window of the output; one number, or two for rows and columns.
+        padding: rows and columns that are cut from each side of the output.
+        output_padding: rows and columns that the output has more, below and to the right.
+        groups: each group of output channels sees one group of input channels.
+        dilation: from element to element of a window.
+
+    Raises:
+        ValueError: shapes or options do not fit together.
+    """
+    name = "conv_transpose2d"
+    x, unbatched = _input(x, 2, name), as_tensor(x).ndim == 3
+    count = _groups(groups, name)
+    w, b = _weights(weight, bias, lambda v: v.shape[1] * count, 2, name)
+    step, spread = _pair(stride, name, "stride", 1), _pair(dilation, name, "dilation", 1)
+    border, more = _pair(padding, name, "padding", 0), _pair(output_padding, name, "output_padding", 0)
+    if x.shape[1] != w.shape[0] or w.shape[0] % count:
+        raise ValueError(
+            f"{name}: the channels do not fit, got an input of {x.shape[1]} channels, a weight of shape {w.shape} and "
+            f"{count} groups; expected {w.shape[0]} channels, which the groups divide."
+        )
+    if any(m >= max(s, d) for m, s, d in zip(more, step, spread, strict=True)):
+        raise ValueError(f"{name}: output_padding is less than stride or dilation, got {output_padding!r}.")
+    size = [
+        (n - 1) * s - 2 * p + d * (k - 1) + m + 1
+        for n, s, p, d, k, m in zip(x.shape[2:], step, border, spread, w.shape[2:], more, strict=True)
+    ]
+    if min(size) < 1 or 0 in x.shape[2:]:
+        raise ValueError(f"{name}: nothing is left of an input of shape {x.shape[2:]} with padding {padding!r}.")
+    windows = ops.Windows(
+        w.shape[1] * count,
+        count,
+        (size[0], size[1]),
+        (x.shape[2], x.shape[3]),
+        (w.shape[2], w.shape[3]),
+        step,
+        border,
+        spread,
+    )
+    y = _conv_transpose(x, w, b, windows=windows)
+    return y.reshape(*y.shape[1:]) if unbatched else y

@@ -4,7 +4,7 @@ from grillyx.nn import surrogate, utils
 from grillyx.nn._activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from grillyx.nn._checkpoint import CheckpointedSequence
 from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
-from grillyx.nn._conv import Conv1d, Conv2d
+from grillyx.nn._conv import Conv1d, Conv2d, ConvTranspose2d
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
 from grillyx.nn._layers import AvgPool2d, Dropout, Flatten, Identity, Linear, MaxPool2d
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
@@ -36,6 +36,7 @@ __all__ = [
     "CheckpointedSequence",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Erf",

@@ -120,3 +120,43 @@ class Conv1d(_Convolution):
     def forward(self, x: Any) -> Tensor:
         """(N, C, L) → (N, out_channels, L')."""
         return F.conv1d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class ConvTranspose2d(_Convolution):
+    """What a `Conv2d` with the same arguments passes back to its input, as a layer: it makes images larger.
+
+    Args:
+        in_channels: C of the input.
+        out_channels: C of the output.
+        kernel_size: height and width of a window, or one number for both; likewise the others.
+        stride: from window to window of the output.
+        padding: rows and columns that are cut from each side of the output.
+        output_padding: rows and columns that the output has more, below and to the right.
+        groups: each group of output channels sees one group of input channels.
+        bias: whether there is a bias.
+        dilation: from element to element of a window.
+        padding_mode: ``'zeros'``; nothing else is known.
+
+    Attributes:
+        weight: (in_channels, out_channels / groups, kernel height, kernel width), first uniform in ±1/sqrt(out_channels /
+            groups times the elements of a window).
+        bias: (out_channels,), first likewise; or None.
+
+    Shape: (N, C, H, W) or (C, H, W) → the same with ``(H - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1``.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
+    ) -> None:  # fmt: skip
+        name = type(self).__name__
+        a, b, n = _divided(in_channels, out_channels, groups, name)
+        self.output_padding = _sizes(output_padding, 2, name, "output_padding", 0)
+        padding = _sizes(padding, 2, name, "padding", 0)
+        super().__init__(a, b, kernel_size, stride, padding, dilation, n, bias, padding_mode, (a, b // n))
+
+    def forward(self, x: Any) -> Tensor:
+        """(N, C, H, W) → (N, out_channels, H', W')."""
+        return F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )

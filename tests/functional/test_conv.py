@@ -205,3 +205,54 @@ def test_errors_along_one_axis() -> None:
         F.conv1d(np.ones((1, 4)), np.ones((1, 1, 2)), stride=0)
     with pytest.raises(ValueError, match=r"conv1d: a window of \(5,\) does not fit into an input of shape \(4,\)"):
         F.conv1d(np.ones((1, 4)), np.ones((1, 1, 5)))
+
+
+def transposed(
+    x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    groups: int = 1, dilation: Any = 1,
+) -> np.ndarray:  # fmt: skip
+    """Each element of x adds a window to the output, which is then cut."""
+    (sh, sw), (dh, dw), (ph, pw), (mh, mw) = map(pair, (stride, dilation, padding, output_padding))
+    (n, c, h, wide), (_, own, kh, kw) = x.shape, w.shape
+    out = np.zeros((n, own * groups, (h - 1) * sh + dh * (kh - 1) + 1 + mh, (wide - 1) * sw + dw * (kw - 1) + 1 + mw))
+    each = c // groups
+    for i, j in np.ndindex(kh, kw):
+        for g in range(groups):
+            part = np.einsum("nchw,co->nohw", x[:, g * each : (g + 1) * each], w[g * each : (g + 1) * each, :, i, j])
+            rows = slice(i * dh, i * dh + (h - 1) * sh + 1, sh)
+            out[:, g * own : (g + 1) * own, rows, j * dw : j * dw + (wide - 1) * sw + 1 : sw] += part
+    out = out[:, :, ph : out.shape[2] - ph, pw : out.shape[3] - pw]
+    return out if b is None else out + b[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "options"),
+    [
+        ((2, 3, 4, 4), (3, 2, 3, 3), {}),
+        ((2, 4, 3, 4), (4, 2, 2, 3), {"stride": 2, "padding": 1, "output_padding": (0, 1), "groups": 2}),
+        ((1, 2, 3, 3), (2, 1, 4, 4), {"stride": 2, "padding": 1}),
+        ((2, 2, 4, 4), (2, 3, 3, 5), {"padding": (1, 2)}),
+        ((2, 2, 2, 5), (2, 2, 2, 2), {"dilation": 2, "stride": (1, 3), "output_padding": (1, 2)}),
+        ((0, 2, 2, 5), (2, 2, 2, 2), {}),
+    ],
+)
+def test_conv_transpose2d(shape: tuple, weight: tuple, options: dict) -> None:
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=shape), rng.normal(size=weight), rng.normal(size=weight[1] * options.get("groups", 1))
+    arrays = (lambda *a: F.conv_transpose2d(*a, **options)), (lambda *a: transposed(*a, **options))
+    check(*arrays, x, w, b, atol=2e-5)
+    check(*arrays, x, w, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (((2, 4, 4), (1, 1, 2, 2)), {}, "the channels do not fit, got an input of 2 channels"),
+        (((1, 4, 4), (1, 1, 2, 2)), {"output_padding": 1}, "output_padding is less than stride or dilation, got 1"),
+        (((1, 2, 2), (1, 1, 2, 2)), {"padding": 3}, "nothing is left"),
+        (((1, 4, 4), (1, 2, 2, 2), (1,)), {}, r"the bias has the wrong shape, got \(1,\); expected \(2,\)"),
+    ],
+)
+def test_errors_of_the_transposed_one(arguments: tuple, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"conv_transpose2d: .*{message}"):
+        F.conv_transpose2d(*map(np.ones, arguments), **options)

@@ -10,7 +10,7 @@ import pytest
 import grillyx.functional as F
 import grillyx.nn as nn
 from grillyx import Tensor
-from tests.functional.test_conv import conv
+from tests.functional.test_conv import conv, transposed
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
@@ -104,3 +104,13 @@ def test_wrong_arguments(kind: Any) -> None:
     ):
         with pytest.raises(ValueError, match=f"{name}: {message}"):
             kind(*arguments, **options)
+
+
+def test_conv_transpose2d() -> None:
+    layer, x = nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2), normal(2, 4, 5, 4)
+    want = transposed(x.astype(np.float64), double(layer.weight), double(layer.bias), 2, 1, 1, 2)
+    np.testing.assert_allclose(layer(x).numpy(), want, 1e-5, 1e-5)
+    np.testing.assert_allclose(layer(x[0]).numpy(), want[0], 1e-5, 1e-5)
+    assert {k: v.shape for k, v in layer.state_dict().items()} == {"weight": (4, 3, 3, 3), "bias": (6,)}
+    assert np.abs(layer.weight.numpy()).max() <= 27**-0.5
+    assert repr(layer).endswith("padding=(1, 1), output_padding=(1, 1), groups=2)")
