@@ -11,57 +11,16 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import Result
+from grillyx.ops.conv_direct import direct, fits, turned
+from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import cast, combine
 from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill, sliced, strided_copy
 
-Pair = tuple[int, int]
 _SCRATCH = {True: 1 << 20, False: 1 << 24}  # words: on a CPU device, what stays in a cache
 _LARGEST = 1 << 24  # words that the windows of one sample may take before its rows are cut
 _NARROW = 64  # outputs of a sample that are too few for a product of their own
-_MOST_TAPS = 7  # kernel columns that a thread does at once
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of a convolution lie.
-
-    Attributes:
-        channels: of what the windows lie in.
-        groups: into which the channels fall.
-        size: height and width of what they lie in.
-        out: how many there are, down and across.
-        kernel: height and width of a window.
-        stride, dilation: from window to window, and from element to element of one.
-        padding: rows above and columns to the left; what lies beyond the other ends follows from `out`.
-    """
-
-    channels: int
-    groups: int
-    size: Pair
-    out: Pair
-    kernel: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-
-    @property
-    def depth(self) -> int:
-        """Elements of a window, over all channels of a group."""
-        return self.channels // self.groups * math.prod(self.kernel)
-
-    @property
-    def plain(self) -> bool:
-        """Whether rows can be moved by quads."""
-        reach = self.kernel[1] + self.dilation[1]
-        return self.stride[1] == 1 and self.size[1] % 4 == self.out[1] % 4 == 0 and reach <= _MOST_TAPS + 4
-
-    def numbers(self) -> dict[str, int]:
-        """Return the push constants of `unfold.glsl` that are the same for all pieces."""
-        pairs = {"": self.size, "k": self.kernel, "s": self.stride, "p": self.padding, "d": self.dilation}
-        named = {f"{name}{axis}": v for name, both in pairs.items() for axis, v in zip("hw", both, strict=True)}
-        return {"k": self.depth, "cg": self.channels // self.groups, "channels": self.channels, **named}
 
 
 @dataclass(frozen=True)
@@ -187,6 +146,8 @@ def forward(x: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     shape = (x.shape[0], channels, *v.out)
     if 0 in shape:
         return empty(shape)
+    if fits(x, v):
+        return direct(x, w, bias, v)
     height = _height(v, bias is not None)
     weights = _packed(w, bias, v.depth, height)
     a = _grouped(weights.reshape((channels, height)), v)
@@ -210,6 +171,8 @@ def forward(x: Array, w: Array, bias: Array | None, v: Windows) -> Array:
 def backward_input(g: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     """Return what arrives at (N, v.channels, *v.size) from g (N, out_channels, *v.out), plus a bias for each channel."""
     shape = (g.shape[0], v.channels, *v.size)
+    if 0 not in shape and v.stride == (1, 1) and fits(g, other := turned(v, w.shape[0])):
+        return direct(g, w, bias, other, back=True)
     x = empty(shape)
     if x.size == 0:
         return x

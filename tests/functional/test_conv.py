@@ -129,6 +129,7 @@ def test_pieces_of_the_batch_and_of_a_sample(
     monkeypatch: pytest.MonkeyPatch, poisoned: Any, shape: tuple, weight: tuple, options: dict, scratch: int | None
 ) -> None:
     """The same values in one piece, and in pieces of the batch and of the rows of each sample."""
+    monkeypatch.setattr(ops, "fits", lambda x, v: False)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=shape), rng.normal(size=weight)
     if scratch:
@@ -137,6 +138,26 @@ def test_pieces_of_the_batch_and_of_a_sample(
     if scratch:
         monkeypatch.setattr(ops, "_SCRATCH", {True: scratch, False: scratch})
         monkeypatch.setattr(ops, "_LARGEST", scratch)
+    compare(x, w, None, **options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "options"),
+    [
+        ((5, 3, 12, 12), (6, 3, 3, 3), {"padding": 1}),
+        ((2, 2, 9, 8), (33, 2, 3, 5), {"padding": (3, 6)}),
+        ((3, 4, 7, 7), (18, 2, 3, 3), {"padding": 1, "groups": 2}),
+        ((2, 3, 10, 13), (9, 3, 2, 4), {"stride": (2, 1), "padding": "valid"}),
+        ((2, 2, 8, 14), (4, 2, 3, 3), {"padding": "same", "dilation": (2, 4)}),
+        ((1, 9, 6, 6), (9, 1, 3, 3), {"groups": 9}),
+        ((2, 2, 4, 30), (3, 2, 2, 7), {}),
+    ],
+)
+def test_without_a_matrix_of_windows(poisoned: Any, shape: tuple, weight: tuple, options: dict) -> None:
+    """Wide kernels with a stride of 1 along rows, of any width, also with more padding than the kernel reaches."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=shape), rng.normal(size=weight)
+    compare(x, w, rng.normal(size=weight[0]), **options)
     compare(x, w, None, **options)
 
 
