@@ -6,7 +6,7 @@
 #include "common.glsl"
 // A convolution with a stride of 1 along rows, for CPU devices: as gemm_subgroup, a workgroup is one subgroup that computes
 // RA*SG channels of SG quads of the output, and weights are handed round. The windows of a kernel row are cut from a few quads
-// of x, in registers. Rows of x and y are whole quads, so a quad of x is inside or outside as a whole.
+// of x, in registers. Rows of x are whole quads, so a quad of x is inside or outside as a whole. Of SKIP columns one is stored.
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const uint SG = 8;
 layout(constant_id = 2) const uint RA = 2;
@@ -14,14 +14,16 @@ layout(constant_id = 3) const uint TAPS = 3; // kernel columns
 layout(constant_id = 4) const uint DW = 1;
 layout(constant_id = 5) const int PW = 0;
 layout(constant_id = 6) const bool BIAS = false;
+layout(constant_id = 7) const bool WIDE = false; // rows of y are whole quads, and SKIP is 1
+layout(constant_id = 8) const uint SKIP = 1;
 layout(push_constant) uniform P {
     uint M, height, total, across, cg, channels, kh; // M: channels of the output in a group; total: quads of a channel
-    int h, wide, oh, along, sh, ph, dh;
+    int h, wide, oh, along, ow, sh, ph, dh; // along: quads of a row that are computed, ow: words that are stored
 } p;
 QUADS_IN(0, x)
 QUADS_IN(1, w)
 layout(binding = 2) readonly buffer B { float bias[]; };
-QUADS_OUT(3, y)
+OUTPUT(3, y)
 const uint ROWS = RA * SG, QUADS = ROWS / 4, SHARE = 4 / RA; // SHARE: taps that one load of weights is for
 const uint SHIFT = uint(-PW) & 3u, LOADS = (SHIFT + (TAPS - 1) * DW + 3) / 4 + 1, WEIGHTS = (TAPS + SHARE - 1) / SHARE;
 
@@ -65,7 +67,12 @@ void main() {
             begin += plane;
         }
     }
-    uint to = ((uint(s) * gl_NumWorkGroups.z + g) * M + row0) * uint(p.oh * p.along) + uint(oy * p.along + b);
+    uint col = uint(b) * 4, ow = uint(p.ow), area = uint(p.oh) * ow;
+    uint to = ((uint(s) * gl_NumWorkGroups.z + g) * M + row0) * area + uint(oy) * ow;
     for (uint r = 0; r < ROWS; r++)
-        if (row0 + r < M && at < p.total) y[to + r * uint(p.oh * p.along)] = acc[r];
+        if (row0 + r < M && at < p.total) {
+            if (WIDE) y4[(to + r * area + col) / 4] = acc[r];
+            else [[unroll]] for (uint q = 0; q < 4; q++)
+                if ((col + q) % SKIP == 0 && (col + q) / SKIP < ow) y[to + r * area + (col + q) / SKIP] = acc[r][q];
+        }
 }

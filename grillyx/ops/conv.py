@@ -11,7 +11,7 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import Result
-from grillyx.ops.conv_direct import direct, fits, turned
+from grillyx.ops.conv_direct import direct, fits, spread, turned
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import cast, combine
@@ -171,8 +171,9 @@ def forward(x: Array, w: Array, bias: Array | None, v: Windows) -> Array:
 def backward_input(g: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     """Return what arrives at (N, v.channels, *v.size) from g (N, out_channels, *v.out), plus a bias for each channel."""
     shape = (g.shape[0], v.channels, *v.size)
-    if 0 not in shape and v.stride == (1, 1) and fits(g, other := turned(v, w.shape[0])):
-        return direct(g, w, bias, other, back=True)
+    other = turned(g, v)
+    if other is not None:
+        return direct(spread(g, v), w, bias, other, back=True)
     x = empty(shape)
     if x.size == 0:
         return x

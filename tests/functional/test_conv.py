@@ -130,6 +130,7 @@ def test_pieces_of_the_batch_and_of_a_sample(
 ) -> None:
     """The same values in one piece, and in pieces of the batch and of the rows of each sample."""
     monkeypatch.setattr(ops, "fits", lambda x, v: False)
+    monkeypatch.setattr(ops, "turned", lambda g, v: None)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=shape), rng.normal(size=weight)
     if scratch:
@@ -150,6 +151,8 @@ def test_pieces_of_the_batch_and_of_a_sample(
         ((2, 3, 10, 13), (9, 3, 2, 4), {"stride": (2, 1), "padding": "valid"}),
         ((2, 2, 8, 14), (4, 2, 3, 3), {"padding": "same", "dilation": (2, 4)}),
         ((1, 9, 6, 6), (9, 1, 3, 3), {"groups": 9}),
+        ((3, 5, 9, 11), (6, 5, 3, 3), {"stride": 2, "padding": 1}),
+        ((2, 8, 8, 12), (6, 4, 2, 3), {"stride": (1, 2), "groups": 2}),
         ((2, 2, 4, 30), (3, 2, 2, 7), {}),
     ],
 )
