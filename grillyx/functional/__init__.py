@@ -48,6 +48,7 @@ from grillyx.functional._reduce import (
     sum,
     var,
 )
+from grillyx.functional._resize import adaptive_avg_pool2d, interpolate
 from grillyx.functional._shape import (
     broadcast_to,
     cat,
@@ -102,12 +103,12 @@ from grillyx.functional._unary import (
 )
 
 __all__ = [
-    "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
+    "abs", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
     "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
     "conv1d", "conv2d", "conv_transpose2d", "cos",
     "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
     "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
+    "greater_equal", "if_step", "interpolate", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
     "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
     "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
     "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",

@@ -12,6 +12,7 @@ from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
 from grillyx.nn._norm import BatchNorm1d, BatchNorm2d
+from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -27,6 +28,7 @@ from grillyx.nn.surrogate import (
 __all__ = [
     "GELU",
     "ATan",
+    "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BaseNode",
@@ -71,6 +73,7 @@ __all__ = [
     "SuperSpike",
     "SurrogateFunction",
     "Tanh",
+    "Upsample",
     "WeightedPhaseEncoder",
     "surrogate",
     "utils",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 Pair = tuple[int, int]
 _MOST_TAPS = 7  # kernel columns that a thread does at once
@@ -42,6 +42,11 @@ class Windows:
         """Whether rows can be moved by quads."""
         reach = self.kernel[1] + self.dilation[1]
         return self.stride[1] == 1 and self.size[1] % 4 == self.out[1] % 4 == 0 and reach <= _MOST_TAPS + 4
+
+    def evened(self) -> Windows:
+        """Return the same windows, and more of them, with rows of whole quads."""
+        size, out = (self.size[0], -(-self.size[1] // 4) * 4), (self.out[0], -(-self.out[1] // 4) * 4)
+        return replace(self, size=size, out=out)
 
     def numbers(self) -> dict[str, int]:
         """Return the push constants of `unfold.glsl` that are the same for all pieces."""
