@@ -3,6 +3,7 @@
 They take tensors and anything that NumPy can read, and return tensors.
 """
 
+from grillyx.functional._conv import conv1d, conv2d, conv_transpose2d
 from grillyx.functional._elementwise import (
     abs,
     add,
@@ -31,6 +32,7 @@ from grillyx.functional._elementwise import (
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from grillyx.functional._nn import dropout, linear, matmul
+from grillyx.functional._norm import batch_norm
 from grillyx.functional._packing import pack_spikes, unpack_spikes
 from grillyx.functional._pool import avg_pool2d, max_pool2d
 from grillyx.functional._reduce import (
@@ -46,6 +48,7 @@ from grillyx.functional._reduce import (
     sum,
     var,
 )
+from grillyx.functional._resize import adaptive_avg_pool2d, interpolate
 from grillyx.functional._shape import (
     broadcast_to,
     cat,
@@ -100,11 +103,12 @@ from grillyx.functional._unary import (
 )
 
 __all__ = [
-    "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
-    "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate", "cos",
+    "abs", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
+    "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
+    "conv1d", "conv2d", "conv_transpose2d", "cos",
     "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
     "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
+    "greater_equal", "if_step", "interpolate", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
     "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
     "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
     "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",

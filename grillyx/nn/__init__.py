@@ -4,12 +4,15 @@ from grillyx.nn import surrogate, utils
 from grillyx.nn._activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
 from grillyx.nn._checkpoint import CheckpointedSequence
 from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
+from grillyx.nn._conv import Conv1d, Conv2d, ConvTranspose2d
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
 from grillyx.nn._layers import AvgPool2d, Dropout, Flatten, Identity, Linear, MaxPool2d
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
+from grillyx.nn._norm import BatchNorm1d, BatchNorm2d
+from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -25,11 +28,17 @@ from grillyx.nn.surrogate import (
 __all__ = [
     "GELU",
     "ATan",
+    "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BaseNode",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Buffer",
     "CheckpointedSequence",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",
     "Erf",
@@ -64,6 +73,7 @@ __all__ = [
     "SuperSpike",
     "SurrogateFunction",
     "Tanh",
+    "Upsample",
     "WeightedPhaseEncoder",
     "surrogate",
     "utils",
