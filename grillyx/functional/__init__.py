@@ -30,7 +30,7 @@ from grillyx.functional._elementwise import (
 )
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
-from grillyx.functional._nn import dropout, linear, matmul
+from grillyx.functional._nn import dropout, embedding, linear, matmul
 from grillyx.functional._packing import pack_spikes, unpack_spikes
 from grillyx.functional._pool import avg_pool2d, max_pool2d
 from grillyx.functional._reduce import (
@@ -77,16 +77,19 @@ from grillyx.functional._spiking import (
 from grillyx.functional._unary import (
     ceil,
     cos,
+    elu,
     erf,
     exp,
     expm1,
     floor,
     gelu,
+    hardtanh,
     leaky_relu,
     log,
     log1p,
     reciprocal,
     relu,
+    relu6,
     round,
     rsqrt,
     sigmoid,
@@ -102,12 +105,12 @@ from grillyx.functional._unary import (
 __all__ = [
     "abs", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
     "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate", "cos",
-    "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
+    "cross_entropy", "detach_net", "divide", "dropout", "elu", "embedding", "equal", "erf", "exp", "expand_dims", "expm1",
     "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
+    "greater_equal", "hardtanh", "if_step", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
     "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
     "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
-    "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
+    "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu", "relu6",
     "remainder", "reset_net", "reshape", "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu",
     "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
     "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",

@@ -1,11 +1,25 @@
 """Layers, spiking neurons, containers and losses, with torch's and SpikingJelly's names."""
 
 from grillyx.nn import surrogate, utils
-from grillyx.nn._activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Tanh
+from grillyx.nn._activations import (
+    ELU,
+    GELU,
+    Hardtanh,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from grillyx.nn._checkpoint import CheckpointedSequence
+from grillyx.nn._collections import ModuleDict, ParameterList
 from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
+from grillyx.nn._embedding import Embedding
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
-from grillyx.nn._layers import AvgPool2d, Dropout, Flatten, Identity, Linear, MaxPool2d
+from grillyx.nn._layers import AvgPool2d, Dropout, Dropout2d, Flatten, Identity, Linear, MaxPool2d
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
@@ -23,6 +37,7 @@ from grillyx.nn.surrogate import (
 )
 
 __all__ = [
+    "ELU",
     "GELU",
     "ATan",
     "AvgPool2d",
@@ -32,9 +47,12 @@ __all__ = [
     "CheckpointedSequence",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout2d",
+    "Embedding",
     "Erf",
     "FastSigmoid",
     "Flatten",
+    "Hardtanh",
     "IFNode",
     "Identity",
     "L1Loss",
@@ -45,15 +63,18 @@ __all__ = [
     "MSELoss",
     "MaxPool2d",
     "Module",
+    "ModuleDict",
     "ModuleList",
     "Monitor",
     "MultiStepContainer",
     "Parameter",
+    "ParameterList",
     "ParametricLIFNode",
     "PiecewiseExp",
     "PiecewiseQuadratic",
     "PoissonEncoder",
     "ReLU",
+    "ReLU6",
     "Rect",
     "SeqToANNContainer",
     "Sequential",
@@ -61,6 +82,7 @@ __all__ = [
     "Sigmoid",
     "SoftSign",
     "Softmax",
+    "Softplus",
     "SuperSpike",
     "SurrogateFunction",
     "Tanh",

@@ -115,7 +115,7 @@ def test_layer_by_layer() -> None:
 
 
 ALONE: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
-    (lambda: nn.Linear(3, 2), (4, 3)), (nn.ReLU, (4, 3)), (nn.LeakyReLU, (4,)), (nn.GELU, (4, 3)), (nn.SiLU, (4, 3)),
+    (lambda: nn.Linear(3, 2), (4, 3)), (nn.ReLU, (4, 3)), (nn.LeakyReLU, (4,)), (nn.ELU, (4, 3)), (nn.Softplus, (4, 3)), (nn.GELU, (4, 3)), (nn.SiLU, (4, 3)),
     (nn.Tanh, (4, 3)), (nn.Sigmoid, (4, 3)), (lambda: nn.Sigmoid(4.0), (4, 3)), (nn.Softmax, (4, 3)),
     (nn.Identity, (4, 3)),
     (nn.Flatten, (4, 3, 2)), (lambda: nn.Dropout(0.0), (4, 3)), (lambda: nn.Dropout(0.5).eval(), (4, 3)),
