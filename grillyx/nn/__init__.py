@@ -24,6 +24,7 @@ from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSEL
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
+from grillyx.nn._norms import GroupNorm, LayerNorm, RMSNorm
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -52,12 +53,14 @@ __all__ = [
     "Erf",
     "FastSigmoid",
     "Flatten",
+    "GroupNorm",
     "Hardtanh",
     "IFNode",
     "Identity",
     "L1Loss",
     "LIFNode",
     "LatencyEncoder",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "MSELoss",
@@ -73,6 +76,7 @@ __all__ = [
     "PiecewiseExp",
     "PiecewiseQuadratic",
     "PoissonEncoder",
+    "RMSNorm",
     "ReLU",
     "ReLU6",
     "Rect",

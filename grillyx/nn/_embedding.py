@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grillyx.functional as F
-from grillyx.autograd import Tensor, no_grad
+from grillyx.autograd import Tensor
 from grillyx.nn._layers import _count
 from grillyx.nn._module import Module, Parameter
 from grillyx.ops import random
@@ -42,8 +42,7 @@ class Embedding(Module):
         self.weight = Parameter(random.normal((self.num_embeddings, self.embedding_dim), 0.0, 1.0))
         if self.padding_idx is not None:
             keep = [[float(k != self.padding_idx)] for k in range(self.num_embeddings)]
-            with no_grad():
-                self.weight *= keep
+            self.weight = Parameter((self.weight * keep).detach())
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
@@ -57,7 +56,7 @@ class Embedding(Module):
         table = Tensor(embeddings)
         if table.ndim != 2:
             raise ValueError(f"Embedding: a table has two axes, got shape {table.shape}.")
-        out = cls(*table.shape, padding_idx)
+        out = cls(table.shape[0], table.shape[1], padding_idx)
         out.weight = Parameter(table, requires_grad=not freeze)
         return out
 
