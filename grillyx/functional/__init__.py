@@ -3,6 +3,7 @@
 They take tensors and anything that NumPy can read, and return tensors.
 """
 
+from grillyx.functional._attention import scaled_dot_product_attention
 from grillyx.functional._elementwise import (
     abs,
     add,
@@ -113,7 +114,7 @@ __all__ = [
     "logical_not", "logical_or", "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss",
     "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes",
     "poisson_encode", "power", "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm",
-    "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike", "sqrt",
-    "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh", "transpose",
-    "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",
+    "round", "rsqrt", "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin",
+    "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes",
+    "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from grillyx.nn._activations import (
     Softplus,
     Tanh,
 )
+from grillyx.nn._attention import MultiheadAttention
 from grillyx.nn._checkpoint import CheckpointedSequence
 from grillyx.nn._collections import ModuleDict, ParameterList
 from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNContainer, Sequential
@@ -25,6 +26,7 @@ from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
 from grillyx.nn._norms import GroupNorm, LayerNorm, RMSNorm
+from grillyx.nn._recurrent import GRU, LSTM
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -40,6 +42,8 @@ from grillyx.nn.surrogate import (
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
     "ATan",
     "AvgPool2d",
     "BCEWithLogitsLoss",
@@ -70,6 +74,7 @@ __all__ = [
     "ModuleList",
     "Monitor",
     "MultiStepContainer",
+    "MultiheadAttention",
     "Parameter",
     "ParameterList",
     "ParametricLIFNode",
