@@ -3,6 +3,8 @@
 They take tensors and anything that NumPy can read, and return tensors.
 """
 
+from grillyx.functional._attention import scaled_dot_product_attention
+from grillyx.functional._batch_norm import batch_norm
 from grillyx.functional._conv import conv1d, conv2d, conv_transpose2d
 from grillyx.functional._elementwise import (
     abs,
@@ -31,8 +33,8 @@ from grillyx.functional._elementwise import (
 )
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
-from grillyx.functional._nn import dropout, linear, matmul
-from grillyx.functional._norm import batch_norm
+from grillyx.functional._nn import dropout, embedding, linear, matmul
+from grillyx.functional._norms import group_norm, layer_norm, rms_norm
 from grillyx.functional._packing import pack_spikes, unpack_spikes
 from grillyx.functional._pool import avg_pool2d, max_pool2d
 from grillyx.functional._reduce import (
@@ -80,16 +82,19 @@ from grillyx.functional._spiking import (
 from grillyx.functional._unary import (
     ceil,
     cos,
+    elu,
     erf,
     exp,
     expm1,
     floor,
     gelu,
+    hardtanh,
     leaky_relu,
     log,
     log1p,
     reciprocal,
     relu,
+    relu6,
     round,
     rsqrt,
     sigmoid,
@@ -103,16 +108,16 @@ from grillyx.functional._unary import (
 )
 
 __all__ = [
-    "abs", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d",
-    "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate",
-    "conv1d", "conv2d", "conv_transpose2d", "cos",
-    "cross_entropy", "detach_net", "divide", "dropout", "equal", "erf", "exp", "expand_dims", "expm1",
-    "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "if_step", "interpolate", "l1_loss", "latency_encode", "leaky_relu", "less", "less_equal", "lif_step",
-    "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp",
-    "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron", "multiply",
-    "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
-    "remainder", "reset_net", "reshape", "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu",
-    "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",
+    "abs", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d", "batch_norm",
+    "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate", "conv1d", "conv2d",
+    "conv_transpose2d", "cos", "cross_entropy", "detach_net", "divide", "dropout", "elu", "embedding", "equal", "erf",
+    "exp", "expand_dims", "expm1", "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
+    "greater_equal", "group_norm", "hardtanh", "if_step", "interpolate", "l1_loss", "latency_encode", "layer_norm",
+    "leaky_relu", "less", "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not",
+    "logical_or", "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron",
+    "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
+    "relu6", "remainder", "reset_net", "reshape", "rms_norm", "round", "rsqrt", "scaled_dot_product_attention",
+    "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack",
+    "std", "subtract", "sum", "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode",
+    "where", "zeros_like",
 ]  # fmt: skip

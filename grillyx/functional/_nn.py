@@ -9,10 +9,11 @@ import numpy as np
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
 from grillyx.functional._elementwise import add, multiply
-from grillyx.ops import gemm, random, spikes
+from grillyx.ops import gemm, index, random, spikes
 
 _matmul = differentiable(gemm.matmul)
 _linear = differentiable(gemm.linear)
+_embedding = differentiable(index.embedding)
 _spike_linear = differentiable(spikes.spike_linear)
 
 
@@ -51,6 +52,25 @@ def linear(x: Any, weight: Any, bias: Any = None, packed: bool = False) -> Tenso
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"linear: the bias has the wrong shape, got {bias.shape}; expected {weight.shape[:1]}.")
     return (_spike_linear if packed else _linear)(x, weight, bias)
+
+
+def embedding(indices: Any, weight: Any, padding_idx: int | None = None) -> Tensor:
+    """Return the rows of a table at integer indices.
+
+    Args:
+        indices: (*), integers from 0.
+        weight: (rows, columns).
+        padding_idx: a row that gets no gradient; negative counts from the end.
+
+    Raises:
+        ValueError: an index or `padding_idx` is out of range; or the table has not two axes.
+    """
+    weight = as_tensor(weight).astype(np.float32)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: a table has two axes, got shape {weight.shape}.")
+    rows = weight.shape[0]
+    padding = None if padding_idx is None else _check.axis_of(padding_idx, rows, "embedding: padding_idx as an")
+    return _embedding(weight, _check.integers(indices, 0, rows, "embedding", "indices"), padding=padding)
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True) -> Tensor:

@@ -124,6 +124,35 @@ def silu(x: Any) -> Tensor:
     return _unary(x, name="silu")
 
 
-def softplus(x: Any) -> Tensor:
-    """Return ``log(1 + e**x)``."""
-    return _unary(x, name="softplus")
+def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """Return ``log(1 + e**(beta * x)) / beta``, and x where ``beta * x`` is above the threshold.
+
+    Raises:
+        ValueError: beta is 0.
+    """
+    b = _check.number(beta, "softplus", "beta")
+    if b == 0.0:
+        raise ValueError("softplus: beta divides, got 0; expected another number.")
+    return _unary(x, name="softplus", a=b, b=_check.number(threshold, "softplus", "threshold"))
+
+
+def elu(x: Any, alpha: float = 1.0) -> Tensor:
+    """Return x where it is positive, else ``alpha * (e**x - 1)``."""
+    return _unary(x, name="elu", a=_check.number(alpha, "elu", "alpha"))
+
+
+def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """Return x between the two values, and the nearer one beyond; no gradient there, nor at the two.
+
+    Raises:
+        ValueError: `min_val` is not below `max_val`.
+    """
+    low, high = _check.number(min_val, "hardtanh", "min_val"), _check.number(max_val, "hardtanh", "max_val")
+    if low >= high:
+        raise ValueError(f"hardtanh: min_val must be below max_val, got {min_val} and {max_val}.")
+    return _unary(x, name="hardtanh", a=low, b=high)
+
+
+def relu6(x: Any) -> Tensor:
+    """Return ``min(max(x, 0), 6)``."""
+    return _unary(x, name="hardtanh", a=0.0, b=6.0)

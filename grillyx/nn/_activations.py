@@ -39,6 +39,58 @@ class LeakyReLU(_Activation):
         return f"negative_slope={self.negative_slope}"
 
 
+class ELU(_Activation):
+    """x where it is positive, else ``alpha * (e**x - 1)``."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        self.alpha, self.inplace = float(alpha), inplace
+
+    def forward(self, x: Any) -> Tensor:
+        """* → *."""
+        return F.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class Hardtanh(_Activation):
+    """x between `min_val` and `max_val`, and the nearer of the two beyond."""
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        self.min_val, self.max_val, self.inplace = float(min_val), float(max_val), inplace
+
+    def forward(self, x: Any) -> Tensor:
+        """* → *."""
+        return F.hardtanh(x, self.min_val, self.max_val)
+
+    def extra_repr(self) -> str:
+        return f"min_val={self.min_val}, max_val={self.max_val}"
+
+
+class ReLU6(Hardtanh):
+    """``min(max(x, 0), 6)``."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class Softplus(_Activation):
+    """``log(1 + e**(beta * x)) / beta``, and x where ``beta * x`` is above the threshold."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        self.beta, self.threshold = float(beta), float(threshold)
+
+    def forward(self, x: Any) -> Tensor:
+        """* → *."""
+        return F.softplus(x, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
 class GELU(_Activation):
     """``x * Phi(x)`` with the normal distribution function, or its ``"tanh"`` approximation."""
 

@@ -10,6 +10,7 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.functional import _check
 from grillyx.nn._module import Module, Parameter
 from grillyx.ops import random
+from grillyx.ops.shape import fill
 
 
 def _count(value: Any, name: str, what: str) -> int:
@@ -127,7 +128,7 @@ class Dropout(Module):
     def _masked(self, x: Tensor, sample: tuple[int, ...], sequence: tuple[int, ...]) -> Tensor:
         if self.mask is None:
             chance = 1.0 - self.p
-            drawn = random.dropout_mask(sample, self.p) if chance else F.zeros_like(x.reshape(sequence)[0]).array
+            drawn = random.dropout_mask(sample, self.p) if chance else fill(sample, 0.0)
             self.mask = Tensor(drawn)
         if self.mask.shape != sample:
             raise ValueError(
@@ -138,6 +139,36 @@ class Dropout(Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class Dropout2d(Dropout):
+    """Sets whole channels to 0 with chance p while training, and scales the others by 1 / (1 - p).
+
+    In a sequence, all time steps share one mask, as in `Dropout`.
+
+    Args:
+        p: chance, from 0 to 1.
+        step_mode: ``'s'`` for (N, C, H, W), ``'m'`` for (T, N, C, H, W).
+
+    Raises:
+        ValueError: p out of range; an input with another number of axes; or, in a sequence, a batch of another shape.
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """(N, C, H, W) → the same."""
+        x = as_tensor(x)
+        steps = self.step_mode == "m" and self._steps == 0
+        if x.ndim != 4 + steps:
+            raise ValueError(
+                f"Dropout2d: wrong number of axes, got shape {x.shape}; expected "
+                f"{'(T, N, C, H, W)' if steps else '(N, C, H, W)'}."
+            )
+        if not self.training or self.p == 0.0 or self._steps or steps:
+            return super().forward(x)
+        return x * F.dropout(F.ones_like(x[:, :, :1, :1]), self.p)
+
+    def _masked(self, x: Tensor, sample: tuple[int, ...], sequence: tuple[int, ...]) -> Tensor:
+        return super()._masked(x, (*sample[:2], 1, 1), sequence)
 
 
 class MaxPool2d(Module):

@@ -8,6 +8,7 @@ from typing import Any
 from grillyx.engine.array import FLOAT, UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.rows import set_rows
 from grillyx.ops.shape import fill
 
 _LITTLE = 1 << 17  # index words that all threads together read sooner than chains are made
@@ -73,6 +74,19 @@ def _pick(x: Array, index: Array, axis: int, each: bool, shape: tuple[int, ...])
 def take(x: Array, index: Array, *, axis: int) -> Result:
     """``x`` at the indices along an axis; the axis is replaced by the axes of `index`."""
     return _pick(x, index, axis, False, (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]))
+
+
+def embedding(weight: Array, index: Array, *, padding: int | None) -> Result:
+    """The rows of `weight` at the indices; the row `padding` gets no gradient."""
+    y, inner = take(weight, index, axis=0)
+
+    def pullback(g: Array) -> Any:
+        (gw, _) = inner(g)  # type: ignore[misc]
+        if padding is not None:
+            set_rows(gw, padding, fill((1, *gw.shape[1:]), 0.0))
+        return (gw, None)
+
+    return y, pullback
 
 
 def gather(x: Array, index: Array, *, axis: int) -> Result:

@@ -1,113 +1,96 @@
-"""Normalisation of each channel over the batch."""
+"""Rows with mean 0 and variance 1: layer norm, RMS norm, group norm."""
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
-from grillyx.ops.pointwise import apply, cast, combine
-from grillyx.ops.reduce import reduced
-from grillyx.ops.shape import fill, sliced
+from grillyx.ops.pointwise import cast
+from grillyx.ops.reduce import neighbours, reduced
+from grillyx.ops.shape import fill
+from grillyx.ops.softmax import rows_plan
 
-_THREADS = {True: 512, False: 1 << 15}  # that keep a CPU device, or a GPU, busy
-
-
-def _layout(x: Array) -> tuple[int, int, int, int]:
-    """Return the channels, the steps of a plane and of a channel, and how many words a step takes."""
-    inner = math.prod(x.shape[2:])
-    words = 4 if inner % 4 == 0 else 1
-    return x.shape[1], inner // words, x.shape[0] * inner // words, words
+LONGEST_ROW = 8 * LONGEST_LOOP  # words, and as many quads where a row has only such
+_THREADS = {False: 2048, True: 32768}  # that keep a device busy, NEAR or not
 
 
-def _sums(x: Array, g: Array | None = None, mean: Array | None = None, scale: float = 1.0) -> Array:
-    """Return the sums (k, channels) of each channel: of x; with `mean` of its squared distance; with g of two products."""
-    channels, inner, total, words = _layout(x)
-    wanted = _THREADS[x.storage.device.info.type == "cpu"]
-    parts = max(1, min(-(-wanted // channels), total // 64), -(-total // LONGEST_LOOP))
-    count = -(-total // parts)
-    parts = -(-total // count)
-    back = g is not None
-    sums = empty((parts, (1 + back) * channels))
-    kernel("batch_norm_sums")(
-        grid(parts * channels), 4 * x.size * (1 + back), x=x, g=x if g is None else g, mean=x if mean is None else mean,
-        sums=sums, n=parts * channels, channels=channels, inner=inner, total=total, count=count,
-        WIDE=int(words == 4), SQUARES=int(mean is not None and not back), BACK=int(back),
+def fits(rows: int, inner: int) -> bool:
+    """Tell whether one workgroup can take in a row of that length, of channels `inner` long."""
+    return rows <= (4 * LONGEST_ROW if inner % 4 == 0 else LONGEST_ROW)
+
+
+def _columns(x: Array, g: Array, stats: Array, n: int, rows: int) -> tuple[Array, Array]:
+    """Return the gradients of a weight and a bias for each place of a row."""
+    near, wide = neighbours(x), rows % 4 == 0
+    columns = rows // 4 if wide else rows
+    chunks = max(-(-n // LONGEST_LOOP), min(-(-n // 16), -(-_THREADS[near] // columns)))
+    chunk = -(-n // chunks)
+    chunks = -(-n // chunk)
+    gw, gb = empty((chunks, rows)), empty((chunks, rows))
+    kernel("norm_columns")(
+        grid(chunks * columns, 8), 8 * x.size, x=x, gy=g, stats=stats, gw=gw, gb=gb, n=n, columns=columns, chunk=chunk,
+        threads=chunks * columns, WIDE=int(wide),
     )  # fmt: skip
-    return reduced(sums, [0], "sum", scale=scale).reshape((1 + back, channels))
+    return gw, gb
 
 
-def _normalized(x: Array, g: Array | None, mean: Array, scale: Array, bias: Array, a: Array | None) -> Array:
-    channels, inner, _, words = _layout(x)
-    y = empty(x.shape)
-    n = x.size // words
-    kernel("batch_norm")(
-        grid(n), 8 * x.size, x=x, g=x if g is None else g, mean=mean, scale=scale, bias=bias, a=mean if a is None else a,
-        y=y, n=n, channels=channels, inner=inner, WIDE=int(words == 4), BACK=int(g is not None),
-    )  # fmt: skip
-    return y
+def _channels(x: Array, g: Array, stats: Array, inner: int, together: int, channels: int) -> tuple[Array, Array]:
+    """Return what each sample gives to the gradients of a weight and a bias for each channel."""
+    n = x.size // inner
+    groups, sizes = rows_plan(n, inner, neighbours(x))
+    gw, gb = empty((n // channels, channels)), empty((n // channels, channels))
+    kernel("norm_channels")(
+        groups, 8 * x.size, x=x, gy=g, stats=stats, gw=gw, gb=gb, n=n, rows=inner, channels=together, **sizes
+    )
+    return gw, gb
 
 
-def _move(mean: Array, var: Array, running: tuple[Array, Array, Array], momentum: float, count: int) -> None:
-    for array in running:
-        array.storage.settle()
-    kernel("running")(
-        (1, 1, 1), 16 * mean.size, mean=mean, var=var, running_mean=running[0], running_var=running[1], count=running[2],
-        n=mean.size, factor=momentum, unbiased=count / (count - 1),
-    )  # fmt: skip
-    for array in running:
-        array.storage.version += 1
-
-
-def batch_norm(
-    x: Array, weight: Array | None, bias: Array | None, *, eps: float, given: tuple[Array, Array] | None,
-    running: tuple[Array, Array, Array] | None, momentum: float,
-) -> Result:  # fmt: skip
-    """``(x - mean) / sqrt(var + eps) * weight + bias`` for each channel of x (N, C, *).
-
-    Mean and variance are those of the batch, and move `running` (mean, variance, batches counted; all in place) by `momentum`,
-    or by 1 over the batches counted if it is negative; or else they are `given`.
-    """
+def norm(
+    x: Array, weight: Array | None, bias: Array | None, *, rows: int, eps: float, center: bool = True, groups: int = 0
+) -> Result:
+    """Normalize each row of `rows` words; with groups, x is (N, C, *), a row is a group, and weights go by channel."""
     x = cast(x, FLOAT)
-    channels, count = x.shape[1], x.size // max(x.shape[1], 1)
-    if x.size == 0:
-        zero = (None if weight is None else channels), (None if bias is None else channels)
-        return empty(x.shape), lambda g: (g, *(None if n is None else fill((n,), 0.0) for n in zero))
-    if given is None:
-        mean = _sums(x, scale=1.0 / count).reshape((channels,))
-        var = _sums(x, mean=mean, scale=1.0 / count).reshape((channels,))
-        if running is not None:
-            _move(mean, var, running, momentum, count)
-    else:
-        mean, var = given
-    rstd = apply(apply(var, "affine", 1.0, eps), "rsqrt")
-    scale = rstd if weight is None else combine(rstd, weight, "multiply")
-    batch, weighted, biased = given is None, weight is not None, bias is not None
+    n = x.size // rows if rows else 0
+    channels = x.shape[1] if groups else rows
+    inner = math.prod(x.shape[2:]) if groups else 1
+    near = neighbours(x)
+    workgroups, sizes = rows_plan(n, rows, near, not groups or inner % 4 == 0)
+    together = channels // groups if groups else 1
+    per = 4 * sizes["WIDE"] / inner if sizes["WIDE"] and inner else 1.0 / max(inner, 1)
+    shared: dict[str, Any] = sizes | {
+        "n": n, "rows": rows, "groups": groups, "channels": together, "per": per, "CENTER": int(center),
+        "CHANNELS": int(groups > 0), "WEIGHTED": int(weight is not None),
+    }  # fmt: skip
+    y, stats = empty(x.shape), empty((n, 2))
+    if y.size:
+        kernel("norm_rows")(
+            workgroups, 24 * x.size, x=x, weight=weight or x, bias=bias or x, y=y, stats=stats, eps=eps,
+            BIASED=int(bias is not None), **shared,
+        )  # fmt: skip
+    shapes = [None if v is None else v.shape for v in (weight, bias)]
 
     def pullback(g: Array) -> Any:
-        found: list[Array] = []
+        def for_x() -> Array:
+            gx = empty(x.shape)
+            if gx.size:
+                kernel("norm_rows_backward")(
+                    workgroups, 24 * x.size, x=x, gy=g, weight=weight or x, stats=stats, gx=gx, **shared
+                )
+            return gx
 
-        def summed(which: int) -> Array:
-            """Return the sum of g, or that of g * (x - mean)."""
-            if not found:
-                both = _sums(x, g, mean)
-                found.extend(sliced(both, [k, 0], [1, 1], (1, channels)).reshape((channels,)) for k in (0, 1))
-            return found[which]
+        @functools.cache
+        def parts() -> tuple[Array, Array]:
+            return _channels(x, g, stats, inner, together, channels) if groups else _columns(x, g, stats, n, rows)
 
-        def to_x() -> Array:
-            if not batch:
-                return _normalized(g, None, zeros, scale, zeros, None)
-            of_g = apply(summed(0), "affine", 1.0 / count, -0.0)
-            slope = apply(combine(apply(rstd, "square"), summed(1), "multiply"), "affine", 1.0 / count, -0.0)
-            return _normalized(x, g, mean, scale, of_g, slope)
+        def total(k: int) -> Array:
+            shape = shapes[k]
+            assert shape is not None
+            return reduced(parts()[k], [0], "sum").reshape(shape) if x.size else fill(shape, 0.0)
 
-        return (
-            to_x,
-            (lambda: combine(rstd, summed(1), "multiply")) if weighted else None,
-            (lambda: summed(0)) if biased else None,
-        )
+        return for_x, *(None if shapes[k] is None else functools.partial(total, k) for k in (0, 1))
 
-    zeros = fill((channels,), 0.0)
-    return _normalized(x, None, mean, scale, zeros if bias is None else bias, None), pullback
+    return y, pullback

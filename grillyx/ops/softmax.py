@@ -15,9 +15,9 @@ from grillyx.ops.shape import fill
 _LITTLE = {False: 2048, True: 32768}  # logits that one workgroup takes in as fast as two dispatches do, NEAR or not
 
 
-def _rows_plan(n: int, rows: int, near: bool) -> tuple[tuple[int, int, int], dict[str, int]]:
+def rows_plan(n: int, rows: int, near: bool, wide: bool = True) -> tuple[tuple[int, int, int], dict[str, int]]:
     """Choose the workgroups, and how many threads of one share a row, for the shaders with ``rows.glsl``."""
-    wide = rows % 4 == 0
+    wide = wide and rows % 4 == 0
     units = rows // 4 if wide else rows
     if near:  # each number of threads makes a pipeline
         size, lanes = 256, 1 if units < 4 else 8 if units < 32 else 32 if units < 1024 else 256
@@ -37,7 +37,7 @@ def softmax(x: Array, *, axis: int, log: bool = False) -> Result:
     name, groups = "softmax", grid(n)
     if inner == 1:
         name = "softmax_rows"
-        groups, more = _rows_plan(n, rows, neighbours(x))
+        groups, more = rows_plan(n, rows, neighbours(x))
         sizes |= more
     else:
         sizes["inner"] = inner
@@ -76,7 +76,7 @@ def _shader(name: str, n: int, rows: int, inner: int, x: Array) -> tuple[str, tu
     """Return the shader for this layout, its workgroups and sizes."""
     if inner != 1:
         return name, grid(n), {"n": n, "classes": rows, "inner": inner}
-    groups, sizes = _rows_plan(n, rows, neighbours(x))
+    groups, sizes = rows_plan(n, rows, neighbours(x))
     return f"{name}_rows", groups, {"n": n, "classes": rows} | sizes
 
 

@@ -50,7 +50,9 @@ float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y *
 #define F_less_equal x <= a ? 1.0 : 0.0
 #define F_expm1 expm1_(x)
 #define F_log1p log1p_(x)
-#define F_softplus max(x, 0.0) + log1p_(exp(-abs(x)))
+#define F_softplus a * x > b ? x : (max(a * x, 0.0) + log1p_(exp(-abs(a * x)))) / a
+#define F_elu x > 0.0 ? x : a * expm1_(x)
+#define F_hardtanh x != x ? x : clamp(x, a, b)
 #define F_maximum larger(x, a)
 #define F_minimum smaller(x, a)
 #define F_divide_by x / a
@@ -79,7 +81,9 @@ float silu_slope(float x, float y) { float s = stable_sigmoid(x); return s + y *
 #define D_exp_base a == 0.0 ? 0.0 : y * log(a)
 #define D_expm1 y + 1.0
 #define D_log1p 1.0 / (1.0 + x)
-#define D_softplus stable_sigmoid(x)
+#define D_softplus a * x > b ? 1.0 : stable_sigmoid(a * x)
+#define D_elu x > 0.0 ? 1.0 : a * exp(x)
+#define D_hardtanh x <= a || x >= b ? 0.0 : 1.0
 #define D_maximum x > a ? 1.0 : x == a ? 0.5 : 0.0
 #define D_minimum x < a ? 1.0 : x == a ? 0.5 : 0.0
 #define D_divide_by 1.0 / a

@@ -59,6 +59,13 @@ SMOOTH: dict[str, tuple[Callable, Callable, float, float]] = {
     "gelu tanh": (lambda x: F.gelu(x, "tanh"), gelu_tanh, -3, 3),
     "silu": (F.silu, silu, -9, 9),
     "softplus": (F.softplus, softplus, -9, 9),
+    "softplus 3, 2": (lambda x: F.softplus(x, 3, 2), lambda x: np.where(3 * x > 2, x, softplus(3 * x) / 3), -3, 3),
+    "softplus -1": (lambda x: F.softplus(x, -1), lambda x: -softplus(-x), -3, 3),
+    "elu": (F.elu, lambda x: np.where(x > 0, x, np.expm1(x)), -5, 3),
+    "elu -0.3": (lambda x: F.elu(x, -0.3), lambda x: np.where(x > 0, x, -0.3 * np.expm1(x)), -5, 3),
+    "hardtanh": (F.hardtanh, lambda x: np.clip(x, -1, 1), -3, 3),
+    "hardtanh 0.5, 2": (lambda x: F.hardtanh(x, 0.5, 2), lambda x: np.clip(x, 0.5, 2), -3, 3),
+    "relu6": (F.relu6, lambda x: np.clip(x, 0, 6), -3, 9),
     "clip": (lambda x: F.clip(x, -1, 1.5), lambda x: np.clip(x, -1, 1.5), -3, 3),
     "clip from below": (lambda x: F.clip(x, min=-1), lambda x: np.clip(x, -1, None), -3, 3),
     "clip from above": (lambda x: F.clip(x, max=0.5), lambda x: np.clip(x, None, 0.5), -3, 3),
@@ -195,6 +202,12 @@ def test_astype_refuses_what_the_device_cannot_hold(dtype: type) -> None:
         F.astype([1.0], dtype)
 
 
+def test_no_gradient_at_the_ends_of_hardtanh() -> None:
+    x = Tensor([0.0, 6.0, 3.0], requires_grad=True)
+    F.relu6(x).backward(np.ones(3))
+    np.testing.assert_array_equal(x.grad.numpy(), [0, 0, 1])
+
+
 def test_errors() -> None:
     with pytest.raises(ValueError, match="clip: give"):
         F.clip([1.0])
@@ -206,6 +219,14 @@ def test_errors() -> None:
         F.leaky_relu([1.0], np.nan)
     with pytest.raises(TypeError, match="negative_slope must be a number"):
         F.leaky_relu([1.0], "steep")
+    with pytest.raises(ValueError, match="softplus: beta divides, got 0"):
+        F.softplus([1.0], 0)
+    with pytest.raises(ValueError, match="threshold must be finite"):
+        F.softplus([1.0], threshold=np.inf)
+    with pytest.raises(ValueError, match="elu: alpha must be finite"):
+        F.elu([1.0], np.nan)
+    with pytest.raises(ValueError, match="hardtanh: min_val must be below max_val, got 1 and 1"):
+        F.hardtanh([1.0], 1, 1)
     with pytest.raises(ValueError, match="unknown approximate"):
         F.gelu([1.0], "fast")
     with pytest.raises(TypeError, match="cannot hold this dtype"):

@@ -221,3 +221,16 @@ def test_wrong_keys(key: Any, error: type, message: str) -> None:
 def test_errors(call: Callable, error: type, message: str) -> None:
     with pytest.raises(error, match=message):
         call(np.ones((2, 3)))
+
+
+@given(data=st.data())
+def test_embedding(data: st.DataObject) -> None:
+    rows, padding = data.draw(st.integers(1, 9)), data.draw(st.sampled_from([None, 0, -1]))
+    weight = data.draw(floats(shape=(rows, data.draw(st.integers(1, 5)))))
+    index = data.draw(integers(0, rows, data.draw(shapes(0, 3, budget=30))))
+    frozen = np.zeros((rows, 1)) if padding is None else np.eye(rows)[:, [padding]]
+
+    def reference(w: np.ndarray) -> np.ndarray:
+        return (w * (1 - frozen) + (weight.astype(np.float32) * frozen))[index]
+
+    check(lambda w: F.embedding(index, w, padding), reference, weight)

@@ -117,7 +117,8 @@ def test_layer_by_layer() -> None:
 ALONE: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
     (lambda: nn.Linear(3, 2), (4, 3)), (nn.ReLU, (4, 3)), (nn.LeakyReLU, (4,)), (nn.GELU, (4, 3)), (nn.SiLU, (4, 3)),
     (nn.Tanh, (4, 3)), (nn.Sigmoid, (4, 3)), (lambda: nn.Sigmoid(4.0), (4, 3)), (nn.Softmax, (4, 3)),
-    (nn.Identity, (4, 3)),
+    (nn.Identity, (4, 3)), (nn.ELU, (4, 3)), (nn.Softplus, (4, 3)),
+    (lambda: nn.LayerNorm(3), (4, 3)), (lambda: nn.RMSNorm((2, 3)), (4, 2, 3)), (lambda: nn.GroupNorm(2, 4), (2, 4, 3)),
     (nn.Flatten, (4, 3, 2)), (lambda: nn.Dropout(0.0), (4, 3)), (lambda: nn.Dropout(0.5).eval(), (4, 3)),
     (lambda: nn.MaxPool2d(2), (1, 2, 4, 4)), (lambda: nn.AvgPool2d(2), (1, 2, 4, 4)), (nn.IFNode, (4, 3)),
     (nn.LIFNode, (4, 3)), (lambda: nn.LIFNode(step_mode="m"), (4, 2, 3)),

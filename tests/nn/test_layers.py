@@ -90,6 +90,12 @@ def test_flatten_and_identity() -> None:
 ACTIVATIONS: list[tuple[nn.Module, Any]] = [
     (nn.ReLU(), lambda x: np.maximum(x, 0)), (nn.ReLU(inplace=True), lambda x: np.maximum(x, 0)),
     (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.01 * x)),
+    (nn.ELU(), lambda x: np.where(x > 0, x, np.expm1(x))),
+    (nn.ELU(0.3), lambda x: np.where(x > 0, x, 0.3 * np.expm1(x))),
+    (nn.Hardtanh(-0.5, 0.8), lambda x: np.clip(x, -0.5, 0.8)),
+    (nn.ReLU6(), lambda x: np.clip(x, 0, 6)),
+    (nn.Softplus(), lambda x: np.logaddexp(x, 0)),
+    (nn.Softplus(2, 1), lambda x: np.where(2 * x > 1, x, np.logaddexp(2 * x, 0) / 2)),
     (nn.LeakyReLU(0.3), lambda x: np.where(x > 0, x, 0.3 * x)),
     (nn.GELU(), lambda x: x * special.ndtr(x)),
     (nn.GELU("tanh"), lambda x: 0.5 * x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import grillyx.nn as nn
-from tests.functional.test_norm import reference
+from tests.functional.test_batch_norm import reference
 
 
 def test_training_and_evaluation() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import grillyx.functional as F
 from grillyx import Tensor
-from grillyx.ops import norm
+from grillyx.ops import batch_norm as norm
 from tests.helpers import check, same
 
 SHAPES = [(2, 1), (5, 3), (3, 2, 5), (2, 3, 4), (4, 2, 3, 4), (3, 5, 3, 3), (1, 3, 2, 2), (9, 2, 1, 1), (0, 3, 2, 2)]

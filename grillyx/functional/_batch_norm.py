@@ -8,9 +8,9 @@ import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
-from grillyx.ops import norm
+from grillyx.ops import batch_norm as batch_norm_ops
 
-_batch_norm = differentiable(norm.batch_norm)
+_batch_norm = differentiable(batch_norm_ops.batch_norm)
 
 
 def batch_norm(
