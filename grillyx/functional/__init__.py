@@ -63,6 +63,7 @@ from grillyx.functional._shape import (
     swapaxes,
     take,
     transpose,
+    unstack,
     zeros_like,
 )
 from grillyx.functional._spiking import (
@@ -110,5 +111,5 @@ __all__ = [
     "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
     "remainder", "reset_net", "reshape", "round", "rsqrt", "set_step_mode", "sigmoid", "sign", "silu",
     "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum",
-    "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode", "where", "zeros_like",
+    "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "unstack", "var", "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

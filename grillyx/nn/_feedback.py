@@ -39,7 +39,7 @@ class _Feedback(Module):
     def _run(self, x: Tensor) -> Tensor:
         whole = self.step_mode == "m"
         with _single_step(self), _in_sequence(self, 1):
-            return F.stack([self._step(row) for row in x]) if whole else self._step(x)
+            return F.stack([self._step(row) for row in F.unstack(x)]) if whole else self._step(x)
 
     def extra_repr(self) -> str:
         return f"step_mode={self.step_mode!r}"

@@ -119,7 +119,7 @@ class GatedLIFNode(BaseNode):
         scale = 1.0 - beta * (1.0 - conduct)
         v, spike = self._state(x_seq.shape[1:]), None
         spikes, membranes = [], []
-        for t, x in enumerate(x_seq):
+        for t, x in enumerate(F.unstack(x_seq)):
             h = decay * v - lost + x * scale[t]
             v = h if spike is None else h - (taken * v + subtracted) * spike
             spike = F.spike(v - theta, self.surrogate_function.spec)

@@ -94,7 +94,7 @@ class BaseNode(Module):
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """(T, N, *) → spikes (T, N, *)."""
         spikes, membranes = [], []
-        for x in x_seq:
+        for x in F.unstack(x_seq):
             spikes.append(self.single_step_forward(x))
             if self.store_v_seq:
                 membranes.append(self.v)

@@ -65,7 +65,7 @@ class SynapseFilter(Module):
         x = check_step(self, autograd.as_tensor(x), self.out_i)
         if self.step_mode == "s":
             return self.single_step_forward(x)
-        return F.stack([self.single_step_forward(row) for row in x])
+        return F.stack([self.single_step_forward(row) for row in F.unstack(x)])
 
     def extra_repr(self) -> str:
         tau = "" if self.learnable else f"tau={self.tau}, "
