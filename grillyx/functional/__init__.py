@@ -68,6 +68,7 @@ from grillyx.functional._shape import (
     swapaxes,
     take,
     transpose,
+    unstack,
     zeros_like,
 )
 from grillyx.functional._spiking import (
@@ -118,6 +119,6 @@ __all__ = [
     "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
     "relu6", "remainder", "reset_net", "reshape", "rms_norm", "round", "rsqrt", "scaled_dot_product_attention",
     "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "var", "weighted_phase_encode",
-    "where", "zeros_like",
+    "std", "subtract", "sum", "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "unstack", "var",
+    "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

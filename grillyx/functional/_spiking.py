@@ -81,9 +81,9 @@ def _check_numbers(name: str, tau: float, v_threshold: float, v_reset: float | N
         _check.number(v_reset, name, "v_reset")
 
 
-def spike(x: Any, surrogate: neuron_ops.Surrogate = ATAN) -> Tensor:
-    """Return 1 where ``x >= 0``, else 0, with a surrogate gradient."""
-    return _spike(as_tensor(x), surrogate=surrogate)
+def spike(x: Any, surrogate: neuron_ops.Surrogate = ATAN, strict: bool = False) -> Tensor:
+    """Return 1 where ``x >= 0`` (with `strict`, ``x > 0``), else 0, with a surrogate gradient."""
+    return _spike(as_tensor(x), surrogate=surrogate, strict=bool(strict))
 
 
 def _step(

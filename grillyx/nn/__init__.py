@@ -22,14 +22,21 @@ from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNConta
 from grillyx.nn._conv import Conv1d, Conv2d, ConvTranspose2d
 from grillyx.nn._embedding import Embedding
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
+from grillyx.nn._feedback import ElementWiseRecurrentContainer, LinearRecurrentContainer
+from grillyx.nn._gated_neurons import GatedLIFNode
 from grillyx.nn._layers import AvgPool2d, Dropout, Dropout2d, Flatten, Identity, Linear, MaxPool2d
+from grillyx.nn._leaky_neurons import ALIFNode, CUBALIFNode, KLIFNode
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
+from grillyx.nn._nonlinear_neurons import EIFNode, IzhikevichNode, QIFNode
 from grillyx.nn._norms import GroupNorm, LayerNorm, RMSNorm
+from grillyx.nn._parallel_neurons import PSN, MaskedPSN, SlidingPSN
 from grillyx.nn._recurrent import GRU, LSTM
 from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
+from grillyx.nn._snntorch_neurons import Alpha, Leaky, Synaptic
+from grillyx.nn._synapses import SynapseFilter, VotingLayer
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -47,14 +54,18 @@ __all__ = [
     "GELU",
     "GRU",
     "LSTM",
+    "PSN",
+    "ALIFNode",
     "ATan",
     "AdaptiveAvgPool2d",
+    "Alpha",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BaseNode",
     "BatchNorm1d",
     "BatchNorm2d",
     "Buffer",
+    "CUBALIFNode",
     "CheckpointedSequence",
     "Conv1d",
     "Conv2d",
@@ -62,21 +73,29 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Dropout2d",
+    "EIFNode",
+    "ElementWiseRecurrentContainer",
     "Embedding",
     "Erf",
     "FastSigmoid",
     "Flatten",
+    "GatedLIFNode",
     "GroupNorm",
     "Hardtanh",
     "IFNode",
     "Identity",
+    "IzhikevichNode",
+    "KLIFNode",
     "L1Loss",
     "LIFNode",
     "LatencyEncoder",
     "LayerNorm",
+    "Leaky",
     "LeakyReLU",
     "Linear",
+    "LinearRecurrentContainer",
     "MSELoss",
+    "MaskedPSN",
     "MaxPool2d",
     "Module",
     "ModuleDict",
@@ -90,6 +109,7 @@ __all__ = [
     "PiecewiseExp",
     "PiecewiseQuadratic",
     "PoissonEncoder",
+    "QIFNode",
     "RMSNorm",
     "ReLU",
     "ReLU6",
@@ -98,13 +118,17 @@ __all__ = [
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SlidingPSN",
     "SoftSign",
     "Softmax",
     "Softplus",
     "SuperSpike",
     "SurrogateFunction",
+    "SynapseFilter",
+    "Synaptic",
     "Tanh",
     "Upsample",
+    "VotingLayer",
     "WeightedPhaseEncoder",
     "surrogate",
     "utils",

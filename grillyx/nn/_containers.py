@@ -178,7 +178,7 @@ class MultiStepContainer(Sequential):
             y = super().forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]))
             return y.reshape(*x.shape[:2], *y.shape[1:])
         with _single_step(self), _in_sequence(self, 1):
-            return F.stack([super(MultiStepContainer, self).forward(step) for step in x])
+            return F.stack([super(MultiStepContainer, self).forward(step) for step in F.unstack(x)])
 
 
 def _is_per_sample(module: Module) -> bool:

@@ -43,6 +43,8 @@ class BaseNode(Module):
         ValueError: NaN, an unknown step mode; in a call, an input that does not fit the state.
     """
 
+    v_threshold: Any  # a number, or a parameter of neurons that learn it
+
     def __init__(
         self, v_threshold: float = 1.0, v_reset: float | None = 0.0, surrogate_function: SurrogateFunction | None = None,
         detach_reset: bool = False, step_mode: str = "s", backend: str | None = None, store_v_seq: bool = False,
@@ -92,7 +94,7 @@ class BaseNode(Module):
     def multi_step_forward(self, x_seq: Tensor) -> Tensor:
         """(T, N, *) → spikes (T, N, *)."""
         spikes, membranes = [], []
-        for x in x_seq:
+        for x in F.unstack(x_seq):
             spikes.append(self.single_step_forward(x))
             if self.store_v_seq:
                 membranes.append(self.v)
@@ -109,7 +111,8 @@ class BaseNode(Module):
     def _check_settings(self) -> None:
         """Settings are attributes, and may be changed at any time."""
         name = type(self).__name__
-        _check.number(self.v_threshold, name, "v_threshold")
+        if not isinstance(self.v_threshold, Tensor):  # a learned one is not read, which would wait for the device
+            _check.number(self.v_threshold, name, "v_threshold")
         if self.v_reset is not None:
             _check.number(self.v_reset, name, "v_reset")
         _check.one_of(self.step_mode, ("s", "m"), name, "step_mode")

@@ -65,10 +65,10 @@ def surrogate_gradient(x: Array, gy: Array, s: Surrogate) -> Array:
     return gx
 
 
-def spike(x: Array, *, surrogate: Surrogate) -> Result:
-    """1 where x >= 0, else 0; the gradient is the surrogate's."""
+def spike(x: Array, *, surrogate: Surrogate, strict: bool = False) -> Result:
+    """1 where x >= 0 (`strict`: x > 0), else 0; the gradient is the surrogate's."""
     x = cast(x, FLOAT)
-    y = apply(x, "greater_equal", 0.0).view(FLOAT)
+    y = apply(x, "greater" if strict else "greater_equal", 0.0).view(FLOAT)
     return y, lambda g: (surrogate_gradient(x, g, surrogate),)
 
 

@@ -210,3 +210,24 @@ def test_quads_and_words(inner: int) -> None:
         (F.concatenate([t, t[:, :, :4]], -1), np.concatenate([x, x[:, :, :4]], -1)), (F.stack([t, t], 1), np.stack([x, x], 1)),
     ):  # fmt: skip
         np.testing.assert_array_equal(got.numpy(), want)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("shape", [(3, 5, 2), (1, 7, 4), (4, 1, 8)])
+def test_unstack(shape: tuple[int, ...], axis: int, poisoned: None) -> None:
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    t = Tensor(x, requires_grad=True)
+    parts = F.unstack(t, axis)
+    want = np.moveaxis(x, axis, 0)
+    assert len(parts) == len(want)
+    for part, row in zip(parts, want, strict=True):
+        np.testing.assert_array_equal(part.numpy(), row)
+    # each by a factor of its own; the last one is not used
+    sum(((k + 2.0) * part * part).sum() for k, part in enumerate(parts[: max(1, len(parts) - 1)])).backward()
+    factor = np.zeros((len(want), *[1] * (len(shape) - 1)))
+    for k in range(max(1, len(parts) - 1)):
+        factor[k] = 2.0 * (k + 2.0)
+    np.testing.assert_allclose(t.grad.numpy(), np.moveaxis(factor * want, 0, axis), 1e-6)
+    assert F.unstack(np.zeros((0, 3))) == ()
+    with pytest.raises(ValueError, match="axis out of range"):
+        F.unstack(x, 3)
