@@ -71,6 +71,18 @@ from grillyx.functional._shape import (
     unstack,
     zeros_like,
 )
+from grillyx.functional._spike_loss import (
+    accuracy_rate,
+    accuracy_temporal,
+    ce_count_loss,
+    ce_max_membrane_loss,
+    ce_rate_loss,
+    kernel_dot_product,
+    mse_count_loss,
+    mse_membrane_loss,
+    spike_similar_loss,
+    temporal_efficient_training_cross_entropy,
+)
 from grillyx.functional._spiking import (
     detach_net,
     if_step,
@@ -109,16 +121,18 @@ from grillyx.functional._unary import (
 )
 
 __all__ = [
-    "abs", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype", "avg_pool2d", "batch_norm",
-    "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ceil", "clip", "concatenate", "conv1d", "conv2d",
-    "conv_transpose2d", "cos", "cross_entropy", "detach_net", "divide", "dropout", "elu", "embedding", "equal", "erf",
-    "exp", "expand_dims", "expm1", "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater",
-    "greater_equal", "group_norm", "hardtanh", "if_step", "interpolate", "l1_loss", "latency_encode", "layer_norm",
-    "leaky_relu", "less", "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not",
-    "logical_or", "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_loss", "multi_step_neuron",
-    "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power", "reciprocal", "relu",
-    "relu6", "remainder", "reset_net", "reshape", "rms_norm", "round", "rsqrt", "scaled_dot_product_attention",
-    "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike", "sqrt", "square", "squeeze", "stack",
-    "std", "subtract", "sum", "swapaxes", "take", "tanh", "transpose", "unpack_spikes", "unstack", "var",
-    "weighted_phase_encode", "where", "zeros_like",
+    "abs", "accuracy_rate", "accuracy_temporal", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype",
+    "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ce_count_loss",
+    "ce_max_membrane_loss", "ce_rate_loss", "ceil", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos",
+    "cross_entropy", "detach_net", "divide", "dropout", "elu", "embedding", "equal", "erf", "exp", "expand_dims", "expm1",
+    "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater", "greater_equal", "group_norm",
+    "hardtanh", "if_step", "interpolate", "kernel_dot_product", "l1_loss", "latency_encode", "layer_norm", "leaky_relu",
+    "less", "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_count_loss", "mse_loss", "mse_membrane_loss",
+    "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power",
+    "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm", "round", "rsqrt",
+    "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike",
+    "spike_similar_loss", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
+    "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var", "weighted_phase_encode",
+    "where", "zeros_like",
 ]  # fmt: skip
