@@ -13,7 +13,7 @@ from grillyx.ops import Result
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import apply, cast, combine
 from grillyx.ops.reduce import unbroadcast
-from grillyx.ops.shape import Shape
+from grillyx.ops.shape import Shape, fill
 from grillyx.ops.softmax import softmax
 
 FAR = -1e30  # is added where a mask forbids: finite, so that two of them are no NaN
@@ -85,7 +85,7 @@ def attention(
     masked = None if mask is None else mask.shape
 
     def pullback(g: Array | None, g_weights: Array | None) -> Any:
-        g = apply(y, "times", 0.0) if g is None else g
+        g = fill(y.shape, 0.0) if g is None else g
         grads = [empty(x.shape) for x in (q, k, v)]
         gs = backward(_stack(g), g_weights, [_stack(x) for x in grads])
         return (*grads, None if masked is None else lambda: unbroadcast(gs, masked), None)
@@ -124,7 +124,7 @@ def attention_heads(
     masked = None if mask is None else mask.shape
 
     def pullback(g: Array | None, g_weights: Array | None) -> Any:
-        g = apply(y, "times", 0.0) if g is None else g
+        g = fill(y.shape, 0.0) if g is None else g
         grads = [empty(x.shape) for x in (q, k, v) if x is not None]
         gs = backward(_heads(g, heads, columns, 0, batch_first), g_weights, parts(grads))
         missing = [None] * (3 - len(grads))

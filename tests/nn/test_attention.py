@@ -143,3 +143,13 @@ def test_refused() -> None:
         layer(x, x, x, attn_mask=np.ones((ROWS, 2)))
     with pytest.raises(ValueError, match="key_padding_mask has the wrong shape"):
         layer(x, x, x, key_padding_mask=np.ones((2, ROWS)))
+
+
+def test_a_gradient_of_the_weights_only() -> None:
+    layer, x = made(), Tensor(normal(BATCH, ROWS, WIDTH), requires_grad=True)
+    weights = layer(x, x, x)[1]
+    g = exact(normal(*weights.shape, seed=5))
+    weights.backward(g)
+    rest = values(layer)
+    want = slope(lambda a: reference(a, a, a, *rest)[1].mean(1), [exact(x.numpy())], 0, g)
+    np.testing.assert_allclose(x.grad.numpy(), want, 1e-3, 1e-4)
