@@ -11,12 +11,12 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import Result
-from grillyx.ops.conv_direct import direct, fits, spread, turned
+from grillyx.ops.conv_direct import direct, fits, padded_rows, spread, turned
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import cast, combine
 from grillyx.ops.reduce import reduced
-from grillyx.ops.shape import fill, placed, sliced, strided_copy
+from grillyx.ops.shape import fill, sliced, strided_copy
 
 _SCRATCH = {True: 1 << 20, False: 1 << 24}  # words: on a CPU device, what stays in a cache
 _LARGEST = 1 << 24  # words that the windows of one sample may take before its rows are cut
@@ -196,9 +196,7 @@ def backward_weight(g: Array, x: Array, bias: bool, v: Windows) -> Array:
         return fill((channels, height), 0.0)
     even = v.evened()
     if even.plain and not v.plain:  # zeros at the ends of rows, so that they can be moved by quads
-        n, v, old = g.shape[0], even, v
-        g = g if old.out == v.out else placed(g, [0] * 4, [1] * 4, (n, channels, *v.out))
-        x = x if old.size == v.size else placed(x, [0] * 4, [1] * 4, (n, v.channels, *v.size))
+        g, x, v = padded_rows(g), padded_rows(x), even
     total: Array | None = None
     for piece in _pieces(v, g.shape[0], height, g.storage.device):
         col = _unfold(x, v, piece, height)

@@ -42,6 +42,16 @@ def turned(g: Array, v: Windows) -> Windows | None:
     return other if few and small and fits(g, other) else None
 
 
+def padded_rows(x: Array) -> Array:
+    """Put zeros at the end of each row, up to whole quads."""
+    quads = -(-x.shape[-1] // 4)
+    if 4 * quads == x.shape[-1]:
+        return x
+    y = empty((*x.shape[:-1], 4 * quads))
+    kernel("pad_rows")(grid(y.size // 4), 8 * y.size, x=x, y=y, n=y.size // 4, w=x.shape[-1], quads=quads)
+    return y
+
+
 def spread(g: Array, v: Windows) -> Array:
     """Put zeros between the values of g (N, C, *v.out), where the windows went by strides."""
     if v.stride == (1, 1):
@@ -55,7 +65,7 @@ def direct(x: Array, w: Array, bias: Array | None, v: Windows, back: bool = Fals
     n, channels = x.shape[0], w.shape[1] * v.groups if back else w.shape[0]
     wide, along = -(-v.size[1] // 4), -(-((v.out[1] - 1) * v.stride[1] + 1) // 4)
     if 4 * wide != v.size[1]:
-        x = placed(x, [0] * 4, [1] * 4, (n, v.channels, v.size[0], 4 * wide))
+        x = padded_rows(x)
     y = empty((n, channels, *v.out))
     rows, own, taps = channels // v.groups, v.channels // v.groups, math.prod(v.kernel)
     height = -(-rows // 4) * 4
