@@ -9,7 +9,7 @@ layout(push_constant) uniform P { uint n, units, gx_start, from, to; } p;
 INPUT(0, gx)
 INPUT(1, gh)
 OUTPUT(2, h)
-OUTPUT(3, c)
+INPUT(3, c) // as lstm_step has it; not used
 OUTPUT(4, gates)
 #include "recurrent.glsl"
 void main() {

@@ -13,7 +13,7 @@ INPUT(3, gy)
 INPUT(4, back)
 INPUT(5, carry)
 OUTPUT(6, gx)
-OUTPUT(7, gh)
+INPUT(7, gh) // as gru_step_backward has it; not used
 OUTPUT(8, before)
 #include "recurrent.glsl"
 void main() {
