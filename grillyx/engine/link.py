@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from grillyx.engine.spirv import MAGIC, _text, instructions
+from grillyx.engine.spirv import MAGIC, instructions, text_of, words_of
 
 # Which element of a leaf belongs to element e, with numbers r and s that come along:
 # e; 0; e % r; e / r; e / r % s; e / r * s + e % s
@@ -60,7 +60,7 @@ class Library:
         self.imports: set[int] = set()
         body: list[tuple[int, tuple[int, ...]]] | None = None
         for op, args in instructions(code):
-            if op == 5 and "(" in (name := _text(args[1:])):
+            if op == 5 and "(" in (name := text_of(args[1:])):
                 self.names[name.partition("(")[0]] = args[0]
             elif op == 11:
                 self.imports.add(args[0])
@@ -108,9 +108,9 @@ class _Builder:
         return self.known[key]
 
     def name(self, target: int, text: str, member: int | None = None) -> None:
-        data = text.encode() + b"\0" * (4 - len(text) % 4)
-        words = struct.unpack(f"<{len(data) // 4}I", data)
-        self.put(self.names, 5 if member is None else 6, target, *(() if member is None else (member,)), *words)
+        self.put(
+            self.names, 5 if member is None else 6, target, *(() if member is None else (member,)), *words_of(text)
+        )
 
     def value(self, op: int, kind: int, *args: int) -> int:
         """Emit an instruction with a result."""
@@ -286,9 +286,9 @@ def _chain(
 def _assemble(b: _Builder, main: int, inputs: list[int]) -> bytes:
     head: list[int] = []
     b.put(head, 17, 1)  # Shader
-    b.put(head, 11, b.glsl, *struct.unpack("<4I", b"GLSL.std.450\0\0\0\0"))
+    b.put(head, 11, b.glsl, *words_of("GLSL.std.450"))
     b.put(head, 14, 0, 1)  # Logical, GLSL450
-    b.put(head, 15, 5, main, *struct.unpack("<2I", b"main\0\0\0\0"), *inputs)  # GLCompute
+    b.put(head, 15, 5, main, *words_of("main"), *inputs)  # GLCompute
     b.put(head, 16, main, 17, _LOCAL, 1, 1)  # LocalSize
     words = [MAGIC, 0x00010300, 0, b.bound, 0, *head, *b.names, *b.annotations, *b.globals, *b.code]
     return struct.pack(f"<{len(words)}I", *words)

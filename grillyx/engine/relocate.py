@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 
-from grillyx.engine.spirv import MAGIC, instructions
+from grillyx.engine.spirv import MAGIC, instructions, words_of
 
 MAX_PUSH = 128  # bytes of push constants, which every device has
 _ENTRY_POINT, _MEMBER_NAME, _TYPE_INT, _TYPE_STRUCT, _TYPE_POINTER = 15, 6, 21, 30, 32
@@ -128,7 +128,7 @@ class _Relocation:
             index, chain, value = self.new(), self.new(), self.new()
             self.globals.append((_CONSTANT, (self.uint, index, k)))
             self.decorations.append((_MEMBER_DECORATE, (block, k, _OFFSET, 4 * k)))
-            self.names.append((_MEMBER_NAME, (block, k, *_words(f"place{slot}"))))
+            self.names.append((_MEMBER_NAME, (block, k, *words_of(f"place{slot}"))))
             self.start += [(_ACCESS, (pointer, chain, variable, index)), (_LOAD, (self.uint, value, chain))]
             values[slot] = value
         return values
@@ -168,8 +168,3 @@ class _Relocation:
         for op, a in order:
             words += ((len(a) + 1) << 16 | op, *a)
         return struct.pack(f"<{len(words)}I", *words)
-
-
-def _words(text: str) -> tuple[int, ...]:
-    data = text.encode() + b"\0" * (4 - len(text) % 4)
-    return struct.unpack(f"<{len(data) // 4}I", data)

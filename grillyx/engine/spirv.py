@@ -32,8 +32,15 @@ class Interface:
     local_size: tuple[int, int, int] = (1, 1, 1)
 
 
-def _text(words: tuple[int, ...]) -> str:
+def text_of(words: tuple[int, ...]) -> str:
+    """Return the text that an instruction holds."""
     return struct.pack(f"<{len(words)}I", *words).split(b"\0")[0].decode()
+
+
+def words_of(text: str) -> tuple[int, ...]:
+    """Return a text as an instruction holds it: closed by a zero, and filled up to whole words."""
+    data = text.encode() + b"\0" * (4 - len(text.encode()) % 4)
+    return struct.unpack(f"<{len(data) // 4}I", data)
 
 
 def instructions(code: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -67,9 +74,9 @@ def reflect(code: bytes) -> Interface:
     local_size = (1, 1, 1)
     for op, a in instructions(code):
         if op == _NAME:
-            name[a[0]] = _text(a[1:])
+            name[a[0]] = text_of(a[1:])
         elif op == _MEMBER_NAME:
-            member[a[0], a[1]] = _text(a[2:])
+            member[a[0], a[1]] = text_of(a[2:])
         elif op == _DECORATE:
             decoration[a[0], a[1]] = a[2] if len(a) > 2 else 1
         elif op == _MEMBER_DECORATE:

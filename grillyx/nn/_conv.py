@@ -63,7 +63,18 @@ def _divided(in_channels: Any, out_channels: Any, groups: Any, name: str) -> tup
     return a, b, n
 
 
-class Conv2d(_Convolution):
+class _Forward(_Convolution):
+    """What `Conv2d` and `Conv1d` share."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
+    ) -> None:  # fmt: skip
+        a, b, n = _divided(in_channels, out_channels, groups, type(self).__name__)
+        super().__init__(a, b, kernel_size, stride, padding, dilation, n, bias, padding_mode, (b, a // n))
+
+
+class Conv2d(_Forward):
     """Convolution of images.
 
     Args:
@@ -86,19 +97,12 @@ class Conv2d(_Convolution):
     (T, N, C, H, W) wrap it in `SeqToANNContainer`.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-        groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
-    ) -> None:  # fmt: skip
-        a, b, n = _divided(in_channels, out_channels, groups, type(self).__name__)
-        super().__init__(a, b, kernel_size, stride, padding, dilation, n, bias, padding_mode, (b, a // n))
-
     def forward(self, x: Any) -> Tensor:
         """(N, C, H, W) → (N, out_channels, H', W')."""
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-class Conv1d(_Convolution):
+class Conv1d(_Forward):
     """Convolution along one axis; the arguments are those of `Conv2d`.
 
     Attributes:
@@ -109,13 +113,6 @@ class Conv1d(_Convolution):
     """
 
     _axes = 1
-
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-        groups: int = 1, bias: bool = True, padding_mode: str = "zeros",
-    ) -> None:  # fmt: skip
-        a, b, n = _divided(in_channels, out_channels, groups, type(self).__name__)
-        super().__init__(a, b, kernel_size, stride, padding, dilation, n, bias, padding_mode, (b, a // n))
 
     def forward(self, x: Any) -> Tensor:
         """(N, C, L) → (N, out_channels, L')."""

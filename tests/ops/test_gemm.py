@@ -154,6 +154,18 @@ def test_sums_in_several_dispatches(kind: str, m: int, k: int, n: int) -> None:
     same(product(x, y, KINDS[kind], b, "relu", mask=given).numpy(), want, rtol=1e-4, atol=2e-3)
 
 
+# 32 matrices of 2 by 2 tiles are enough work for the largest tile of a GPU: whole quads with edges, and odd sizes
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("m", "k", "n"), [(132, 16, 196), (133, 21, 131)])
+def test_the_largest_tile(body: str, kind: str, m: int, k: int, n: int) -> None:
+    want, x, y = operands(kind, m, k, n, (32,))
+    residual, r = draw(32, m, n)
+    if body == "tiled":
+        chosen = gemm_plan.plan(current_device(), KINDS[kind], 32, m, n, k, x.shape[-1], y.shape[-1])
+        assert (chosen.rows, chosen.columns) == (128, 128)
+    same(product(x, y, KINDS[kind], activation="relu", residual=r).numpy(), np.maximum(want + residual, 0.0), atol=2e-5)
+
+
 def test_sums_without_a_term() -> None:
     bias, b = draw(5)
     x, y = draw(3, 0)[1], draw(0, 5)[1]
