@@ -42,7 +42,7 @@ def counters() -> dict[str, int]:
         >>> import grillyx
         >>> before = grillyx.counters()
         >>> y = (grillyx.Tensor([1.0, 2.0]) * 3 + 1).numpy()
-        >>> grillyx.counters()["dispatches"] - before["dispatches"]
+        >>> grillyx.counters()["downloads"] - before["downloads"]
         1
     """
     return asdict(COUNTERS)

@@ -1,5 +1,7 @@
 """Products take what is applied to them into their own kernel, where nobody else needs the product itself."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -21,11 +23,18 @@ X, W, B, R = floats(5, 7), floats(6, 7), floats(6), floats(5, 6)
 PLAIN = X.astype(float) @ W.T + B
 
 
+@functools.cache
+def given() -> tuple[Tensor, ...]:
+    """X, W, B and R on the device, before anything is counted: in staged memory, an upload is a dispatch too."""
+    return Tensor(X), Tensor(W), Tensor(B), Tensor(R)
+
+
 def product() -> Tensor:
-    return F.linear(Tensor(X), Tensor(W), Tensor(B))
+    return F.linear(*given()[:3])
 
 
 def spent(code) -> tuple[int, np.ndarray]:
+    given()
     grillyx.synchronize()
     before = counters()["dispatches"]
     out = code()
@@ -43,10 +52,10 @@ ALONE = {
     "tanh": (lambda: F.tanh(product()), np.tanh(PLAIN)),
     "sigmoid": (lambda: F.sigmoid(product()), sigmoid(PLAIN)),
     "silu": (lambda: F.silu(product()), PLAIN * sigmoid(PLAIN)),
-    "residual": (lambda: product() + Tensor(R), PLAIN + R),
-    "residual before": (lambda: Tensor(R) + product(), PLAIN + R),
-    "residual and relu": (lambda: F.relu(product() + Tensor(R)), np.maximum(PLAIN + R, 0)),
-    "scale": (lambda: product() * Tensor(R), PLAIN * R),
+    "residual": (lambda: product() + given()[3], PLAIN + R),
+    "residual before": (lambda: given()[3] + product(), PLAIN + R),
+    "residual and relu": (lambda: F.relu(product() + given()[3]), np.maximum(PLAIN + R, 0)),
+    "scale": (lambda: product() * given()[3], PLAIN * R),
     "after a reshape": (lambda: F.relu(product().reshape(6, 5)), np.maximum(PLAIN, 0).reshape(6, 5)),
 }
 
@@ -131,10 +140,10 @@ def test_gradients_do_not_wait_for_a_reader() -> None:
 
 def test_a_step_of_a_small_network() -> None:
     model = nn.Sequential(nn.Linear(7, 6), nn.ReLU(), nn.Linear(6, 4))
-    optimizer, loss_fn, labels = optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss(), np.arange(5) % 4
+    optimizer, loss_fn, labels = optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss(), Tensor(np.arange(5) % 4)
 
     def step() -> Tensor:
-        loss = loss_fn(model(X), labels)
+        loss = loss_fn(model(given()[0]), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
