@@ -25,7 +25,7 @@ class CheckpointedSequence(Module):
     Output, gradients and state afterwards are those of ``module(x_seq)``. Of T steps it keeps the input, the output, and
     T / k states; everything that the model computes inside is there for k steps only. The least memory is near k = the
     square root of T; larger parts take less time. Two layers 64-128-10 of `LIFNode` on 16 samples of T = 5,000 steps take
-    1/11 of the memory beyond the input with k = 50, in 1.9 times the time; 1/7 with k = 200, in 1.5 times (lavapipe).
+    1/14 of the memory beyond the input with k = 50, in 1.9 times the time; 1/10 with k = 200, in 1.3 times (lavapipe).
 
     Random layers draw the same numbers again. A layer that looks at several steps at once sees k of them, and so do
     hooks; ``v_seq`` of a neuron holds the last k.
