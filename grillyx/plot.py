@@ -146,7 +146,12 @@ def curves(history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: st
 
 
 def accuracy_over_steps(
-    accuracy: Mapping[int, float], reference: float | None = None, ax: Any = None, *, label: str = "SNN", title: str = ""
+    accuracy: Mapping[int, float],
+    reference: float | None = None,
+    ax: Any = None,
+    *,
+    label: str = "SNN",
+    title: str = "",
 ) -> Any:
     """Draw how right a converted network is after T steps.
 

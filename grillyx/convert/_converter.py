@@ -30,10 +30,15 @@ class Converter:
     batch norms are fused into the layer before; max pools become `SpikingMaxPool2d`. The network itself stays as it is.
 
     Examples:
-        >>> snn = Converter(ann, mode="max", data=x_train).convert()
-        >>> snn = Converter(mode="99.9%", data=x_train).convert(ann)
-        >>> snn = Converter(loader, mode="max")(ann)  # as in SpikingJelly
-        >>> print(snn.report)
+        >>> ann = nn.Sequential(nn.Linear(3, 3, bias=False), nn.ReLU())
+        >>> _ = ann[0].weight.copy_(np.eye(3))
+        >>> x = np.array([[1.0, 0.5, -1.0]], np.float32)
+        >>> snn = Converter(ann, mode="max", data=x, progress=False).convert()
+        >>> snn.simulate(x, T=8).numpy()
+        array([[1. , 0.5, 0. ]], dtype=float32)
+
+        The other forms are ``Converter(mode="99.9%", data=x).convert(ann)`` and, as in SpikingJelly,
+        ``Converter(loader, mode="max")(ann)``.
 
     Args:
         ann: the network: a `Module`, a torch ``nn.Module``, or the path of an ONNX file. Or, as in SpikingJelly, `data`.
@@ -70,7 +75,11 @@ class Converter:
             ann, data = None, ann
         self.ann, self.data, self.mode = ann, data, mode
         self._quantile, self._factor = _read_mode(mode)
-        self.channel_wise, self.half_threshold, self.fuse_flag = bool(channel_wise), bool(half_threshold), bool(fuse_flag)
+        self.channel_wise, self.half_threshold, self.fuse_flag = (
+            bool(channel_wise),
+            bool(half_threshold),
+            bool(fuse_flag),
+        )
         self.rules, self.progress = dict(rules or {}), progress
         for kind, rule in self.rules.items():
             if not isinstance(kind, type) or not (rule == "relu" or callable(rule)):
@@ -90,7 +99,9 @@ class Converter:
         """
         ann = self.ann if ann is None else ann
         if ann is None:
-            raise TypeError("Converter: no network; use Converter(ann, data=...).convert() or Converter(data=...).convert(ann).")
+            raise TypeError(
+                "Converter: no network; use Converter(ann, data=...).convert() or Converter(data=...).convert(ann)."
+            )
         if self.data is None:
             raise ValueError(
                 "Converter: no calibration data, which set the scales. Pass some inputs that the network was trained with: "
@@ -160,7 +171,9 @@ class Converter:
             if number in statistics:
                 statistics[number].add(out)
 
-        for x, _ in tqdm(batches, total=len(batches) or None, desc=what, unit="batch", leave=False, disable=not self.progress):
+        for x, _ in tqdm(
+            batches, total=len(batches) or None, desc=what, unit="batch", leave=False, disable=not self.progress
+        ):
             _try(trace, x, look)
 
     def _replace(
@@ -171,7 +184,8 @@ class Converter:
         sites: dict[int, list[Module]] = {}
         others: dict[int, Module] = {}
         for k, call in enumerate(trace.calls):
-            kind, layer = self._kind(call), call.module
+            kind = self._kind(call)
+            layer: Any = call.module
             if k in scales:
                 new = self._activation(layer, scales[k], axes[k])
             elif kind == _kinds.MAX_POOL:
@@ -202,7 +216,9 @@ class Converter:
             return SpikingActivation(scale, axis, self.half_threshold)
         made = rule(layer, scale if scale.ndim else float(scale))  # type: ignore[operator]
         if not isinstance(made, Module):
-            raise TypeError(f"Converter: the rule for {type(layer).__name__} returned {type(made).__name__}; expected a Module.")
+            raise TypeError(
+                f"Converter: the rule for {type(layer).__name__} returned {type(made).__name__}; expected a Module."
+            )
         return InTime(made)
 
 
@@ -217,7 +233,9 @@ def _read_mode(mode: Any) -> tuple[float | None, float]:
             return None, float(mode)
     except (TypeError, ValueError):
         pass
-    raise ValueError(f"Converter: unknown mode, got {mode!r}; expected 'max', a quantile such as '99.9%', or a number in (0, 1].")
+    raise ValueError(
+        f"Converter: unknown mode, got {mode!r}; expected 'max', a quantile such as '99.9%', or a number in (0, 1]."
+    )
 
 
 def _copy(model: Module) -> Module:
@@ -243,7 +261,9 @@ def _name(call: Call) -> str:
 def _channel_axis(calls: list[Call], number: int) -> int:
     """1; but behind a Linear on (N, L, F), the last."""
     call = calls[number]
-    last = len(call.output_shape) == 3 and any(isinstance(calls[s].module, nn.Linear) for s in call.sources if s != INPUT)
+    last = len(call.output_shape) == 3 and any(
+        isinstance(calls[s].module, nn.Linear) for s in call.sources if s != INPUT
+    )
     return 2 if last else 1
 
 

@@ -29,7 +29,9 @@ class Batches:
     def __init__(self, data: Any, name: str, labels: bool = False) -> None:
         self.name, self.labels = name, labels
         if isinstance(data, (str, bytes, dict)) or data is None or np.isscalar(data):
-            raise TypeError(f"{name}: data must be an array (N, ...) or an iterable of batches, got {_described(data)}.")
+            raise TypeError(
+                f"{name}: data must be an array (N, ...) or an iterable of batches, got {_described(data)}."
+            )
         if _is_array(data) or _is_pair(data):
             x, y = data if _is_pair(data) else (data, None)
             self._whole: tuple[Any, Any] | None = (to_numpy(x), None if y is None else to_numpy(y))
@@ -54,9 +56,13 @@ class Batches:
         for number, (x, y) in enumerate(self._raw()):
             where = f"batch {number}" if self._whole is None else "data"
             if x.ndim < 2 or x.shape[0] == 0:
-                raise ValueError(f"{self.name}: {where} is empty or has no batch axis, got shape {x.shape}; expected (N, ...).")
+                raise ValueError(
+                    f"{self.name}: {where} is empty or has no batch axis, got shape {x.shape}; expected (N, ...)."
+                )
             if shape is not None and x.shape[1:] != shape:
-                raise ValueError(f"{self.name}: the batches differ in shape, got {x.shape[1:]} a sample; expected {shape}.")
+                raise ValueError(
+                    f"{self.name}: the batches differ in shape, got {x.shape[1:]} a sample; expected {shape}."
+                )
             if x.dtype.kind not in "fiub":
                 raise TypeError(f"{self.name}: {where} holds no numbers, got {x.dtype}.")
             if x.dtype.kind == "f" and not np.isfinite(x).all():
@@ -89,7 +95,12 @@ class Batches:
 
 
 def _is_array(data: Any) -> bool:
-    return isinstance(data, (np.ndarray, Tensor)) or hasattr(data, "__dlpack__") or hasattr(data, "__array__") or _is_plain(data)
+    return (
+        isinstance(data, (np.ndarray, Tensor))
+        or hasattr(data, "__dlpack__")
+        or hasattr(data, "__array__")
+        or _is_plain(data)
+    )
 
 
 def _is_plain(data: Any) -> bool:

@@ -58,4 +58,3 @@ def _take_up(layer: Any, factor: np.ndarray, offset: np.ndarray) -> None:
     bias = 0.0 if layer.bias is None else layer.bias.numpy().astype(np.float64)
     layer.weight = Parameter(w.astype(np.float32), layer.weight.requires_grad)
     layer.bias = Parameter((bias * factor + offset).astype(np.float32), layer.weight.requires_grad)
-

@@ -8,7 +8,14 @@ from typing import Any
 from grillyx import nn
 from grillyx.nn import Module
 
-LINEAR, NORM, ACTIVATION, MAX_POOL, DROPOUT, CONTAINER = "linear", "norm", "activation", "max_pool", "dropout", "container"
+LINEAR, NORM, ACTIVATION, MAX_POOL, DROPOUT, CONTAINER = (
+    "linear",
+    "norm",
+    "activation",
+    "max_pool",
+    "dropout",
+    "container",
+)
 
 _KINDS: dict[type, str] = {
     nn.Linear: LINEAR, nn.Conv1d: LINEAR, nn.Conv2d: LINEAR, nn.ConvTranspose2d: LINEAR, nn.AvgPool2d: LINEAR,
@@ -54,17 +61,20 @@ def kind_of(module: Module, path: str, rules: Mapping[type, Any]) -> str | None:
     if any(isinstance(module, c) for c in rules):
         return ACTIVATION
     # a subclass with a forward of its own is a module of the user's
-    home = next(c for c in type(module).__mro__ if "forward" in vars(c))
-    kind = _KINDS.get(home) or next((k for c, k in _KINDS.items() if isinstance(module, c) and c.forward is home.forward), None)
+    home: Any = next(c for c in type(module).__mro__ if "forward" in vars(c))
+    known = (k for c, k in _KINDS.items() if isinstance(module, c) and getattr(c, "forward", None) is home.forward)
+    kind = next(known, None)
     if kind == NORM and getattr(module, "running_mean", None) is None:
         raise ValueError(
             f"Converter: {path!r} ({type(module).__name__}) has no running statistics; its output depends on the batch. Train "
             "with track_running_stats=True."
         )
     if isinstance(module, nn.Hardtanh) and kind == ACTIVATION and module.min_val != 0.0:
-        raise NotImplementedError(f"Converter: cannot convert {path!r} (Hardtanh from {module.min_val:g}). {_BOTH_SIGNS}")
+        raise NotImplementedError(
+            f"Converter: cannot convert {path!r} (Hardtanh from {module.min_val:g}). {_BOTH_SIGNS}"
+        )
     if kind is None and home.__module__.startswith("grillyx."):
-        if home.__module__ == "grillyx.convert._graph":
+        if home is Module or home.__module__ == "grillyx.convert._graph":  # only holds others
             return CONTAINER
         if isinstance(module, nn.BaseNode) or home.__module__.startswith("grillyx.convert."):
             why = "The model spikes already."

@@ -27,9 +27,12 @@ class SpikingModel(Module):
     output. Call `functional.reset_net` before another input, as with any spiking network; `simulate` and `evaluate` do.
 
     Examples:
-        >>> snn = Converter(ann, data=x_train).convert()
-        >>> total = sum(snn(x) for _ in range(16))  # step by step, as in SpikingJelly
-        >>> mean = snn.simulate(x, 16)  # the same / 16, several steps at once
+        >>> x = np.array([[0.25, 1.0]], np.float32)
+        >>> snn = nn.Converter(nn.Sequential(nn.ReLU()), data=x, progress=False).convert()
+        >>> snn.simulate(x, T=8).numpy()
+        array([[0.25, 1.  ]], dtype=float32)
+        >>> (sum(snn(x) for _ in range(8)) / 8).numpy()  # step by step, as in SpikingJelly
+        array([[0.25, 1.  ]], dtype=float32)
 
     Attributes:
         model: the network, a copy of the original with other layers.
@@ -61,7 +64,7 @@ class SpikingModel(Module):
             y = self.model(x.reshape(steps * batch, *x.shape[2:]))
         return y.reshape(steps, batch, *y.shape[1:])
 
-    def simulate(self, x: Any, T: int) -> Tensor:  # noqa: N803  # the field's name
+    def simulate(self, x: Any, T: int) -> Tensor:  # the field's name
         """Return the mean output over T steps with the same input at each, from rest.
 
         Args:
@@ -80,7 +83,7 @@ class SpikingModel(Module):
             return next(self._means(x, [steps]))
 
     def evaluate(
-        self, data: Any, T: int | Iterable[int] = (4, 8, 16, 32, 64, 128), ann: Any = None, progress: bool = True  # noqa: N803
+        self, data: Any, T: int | Iterable[int] = (4, 8, 16, 32, 64, 128), ann: Any = None, progress: bool = True
     ) -> Evaluation:
         """Return the accuracy after each number of steps; all come from one run of the longest.
 
@@ -98,7 +101,9 @@ class SpikingModel(Module):
         scores = None if ann is None else _scores(ann)
         right, right_ann, samples = np.zeros(len(steps), np.int64), 0, 0
         with self._at_rest(), _Rates(self.model) as rates:
-            for x, y in tqdm(batches, total=len(batches) or None, desc="evaluate", unit="batch", leave=False, disable=not progress):
+            for x, y in tqdm(
+                batches, total=len(batches) or None, desc="evaluate", unit="batch", leave=False, disable=not progress
+            ):
                 assert y is not None
                 given = self._input(x, "evaluate")
                 for k, mean in enumerate(self._means(given, steps)):
@@ -114,7 +119,9 @@ class SpikingModel(Module):
     def _input(self, x: Any, name: str) -> Tensor:
         x = as_tensor(x)
         if x.ndim != self._ndim or x.shape[0] == 0:
-            raise ValueError(f"SpikingModel.{name}: expected inputs (N, ...) with {self._ndim} axes, got shape {x.shape}.")
+            raise ValueError(
+                f"SpikingModel.{name}: expected inputs (N, ...) with {self._ndim} axes, got shape {x.shape}."
+            )
         return x
 
     def _means(self, x: Tensor, ends: list[int]) -> Iterator[Tensor]:
@@ -171,9 +178,11 @@ def _repeat(x: Tensor, steps: int) -> Tensor:
 
 
 def _counts(steps: Any, name: str) -> list[int]:
-    values = [steps] if hasattr(steps, "__index__") else list(steps)
+    values = list(steps) if isinstance(steps, Iterable) else [steps]
     if not values or any(not hasattr(t, "__index__") or isinstance(t, bool) or int(t) < 1 for t in values):
-        raise ValueError(f"SpikingModel.{name}: T is a positive integer{'' if name == 'simulate' else ' or several'}, got {steps!r}.")
+        raise ValueError(
+            f"SpikingModel.{name}: T is a positive integer{'' if name == 'simulate' else ' or several'}, got {steps!r}."
+        )
     return sorted({int(t) for t in values})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +85,9 @@ class Evaluation(Mapping[int, float]):
 
     def __getitem__(self, steps: int) -> float:
         if steps not in self.accuracy:
-            raise KeyError(f"Evaluation: T = {steps} was not evaluated; there are {', '.join(map(str, self.accuracy))}.")
+            raise KeyError(
+                f"Evaluation: T = {steps} was not evaluated; there are {', '.join(map(str, self.accuracy))}."
+            )
         return self.accuracy[steps]
 
     def __iter__(self) -> Any:
@@ -96,7 +98,9 @@ class Evaluation(Mapping[int, float]):
 
     def __str__(self) -> str:
         rows = [("T", "accuracy"), *((str(t), f"{a:.4f}") for t, a in self.accuracy.items())]
-        return "\n".join(_table(rows if self.ann is None else [*rows, ("ANN", f"{self.ann:.4f}")]))
+        if self.ann is not None:
+            rows.append(("ANN", f"{self.ann:.4f}"))
+        return "\n".join(_table(rows))
 
     def plot(self, ax: Any = None, label: str = "SNN") -> Any:
         """Draw accuracy against T; see `grillyx.plot.accuracy_over_steps`."""
@@ -105,6 +109,10 @@ class Evaluation(Mapping[int, float]):
         return plot.accuracy_over_steps(self.accuracy, self.ann, ax, label=label)
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return ["  ".join(f"{cell:>{w}}" if k else f"{cell:<{w}}" for k, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip() for row in rows]
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([f"{first:<{widths[0]}}", *cells]))
+    return lines

@@ -55,6 +55,7 @@ class _Made(Tensor):
     """A tensor that knows which call made it."""
 
     __slots__ = ("maker",)
+    maker: int
 
 
 def _made(t: Tensor, maker: int) -> _Made:
@@ -119,19 +120,17 @@ class Trace:
         with autograd.no_grad():
             y = forward(x.detach())
         number = len(calls)
-        calls.append(
-            Call(
-                path, layer, sum(c.module is layer for c in calls), sources, x.maker if isinstance(x, _Made) else None,
-                between, x.shape, y.shape,
-            )  # fmt: skip
-        )
+        maker = x.maker if isinstance(x, _Made) else None
+        site = sum(c.module is layer for c in calls)
+        calls.append(Call(path, layer, site, sources, maker, between, x.shape, y.shape))
         if look is not None:
             look(number, y)
         return _made(y, number)
 
     def _sources(self, t: Tensor, calls: list[Call], where: str) -> tuple[frozenset[int], frozenset[str]]:
         """Walk over the tape back to the layers, and refuse what cannot be converted on the way."""
-        found, names, seen, stack = set(), set(), set(), [t]
+        found, names, seen = set(), set(), set()
+        stack: list[Any] = [t]
         while stack:
             part = stack.pop()
             if isinstance(part, _Made):
@@ -142,7 +141,7 @@ class Trace:
                 active = [p for p in node.parents if p._tracked]
                 single = len(active) == 1 and (node.name != "divide" or active[0] is node.parents[0])
                 if not (node.name in _LINEAR or (node.name in _LINEAR_IN_ONE | {"divide"} and single)):
-                    raise ValueError(_refusal(node.name, len(active), sorted(self._before(active, calls)), where))
+                    raise ValueError(_refusal(node.name, len(active), sorted(set(self._before(active, calls))), where))
                 names.add(node.name)
                 stack += active
         return frozenset(found), frozenset(names)
