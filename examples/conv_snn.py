@@ -121,27 +121,25 @@ def draw(network: ConvSNN, data: datasets.Split, history: dict[str, list[float]]
     with nn.Monitor(network) as monitor, grillyx.no_grad():
         currents = network.currents(grillyx.Tensor(data.x_test[shown])).numpy()  # (T, N, 10)
     so_far = currents.cumsum(axis=0) / np.arange(1, len(currents) + 1)[:, None, None]
-    trains = {f"rates, layer {k}": monitor.spikes[name][0].mean(axis=(3, 4)) for k, name in enumerate(monitor.spikes, 1)}
+    layers = (spikes[0].mean(axis=(3, 4)) for spikes in monitor.spikes.values())  # rates of channels, (T, N, C)
+    trains = {f"rates, layer {k}": rates for k, rates in enumerate(layers, 1)}
     trains["class, so far"] = F.softmax(so_far, axis=-1)
-    samples = [
-        plot.Sample(
-            data.x_test[row, 0], {name: train.numpy()[:, k] for name, train in trains.items()}, int(data.y_test[row]),
-            int(answers[row]),
-        )  # fmt: skip
-        for k, row in enumerate(shown)
-    ]
+    samples = []
+    for k, row in enumerate(shown):
+        parts = {name: train.numpy()[:, k] for name, train in trains.items()}
+        samples.append(plot.Sample(data.x_test[row, 0], parts, int(data.y_test[row]), int(answers[row])))
     return plot.overview(samples, history["loss"], {"test": history["test"]}, title)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--data", choices=["mnist", "digits"], default="mnist", help="which images")
-    parser.add_argument("--epochs", type=positive, default=15, help="how often to see the training images")
+    parser.add_argument("--epochs", type=positive, default=12, help="how often to see the training images")
     parser.add_argument("--steps", type=positive, default=4, help="time steps for an image")
     parser.add_argument("--batch-size", type=positive, default=64, help="images in a training step")
     parser.add_argument("--lr", type=float, default=5e-3, help="the highest learning rate")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same run")
-    parser.add_argument("--out", type=Path, default=Path("runs/conv_snn"), help="folder for the picture and the weights")
+    parser.add_argument("--out", type=Path, default=Path("runs/conv_snn"), help="folder for picture and weights")
     args = parser.parse_args()
 
     info = grillyx.current_device().info

@@ -73,3 +73,78 @@ def test_batches_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="batches: size must be positive, got 0"):
         list(datasets.batches(np.zeros(3), size=0))
     assert list(datasets.batches(np.zeros((0, 2)), size=2)) == []
+
+
+class Most(np.random.Generator):
+    """Draws the upper end of every range."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return np.full(size, high)
+
+
+IMAGES = np.random.default_rng(0).random((3, 2, 6, 5), dtype=np.float32)
+
+
+def test_random_affine_without_amounts_changes_nothing() -> None:
+    assert np.array_equal(datasets.random_affine(IMAGES, np.random.default_rng(0)), IMAGES)
+
+
+def test_random_affine_turns() -> None:
+    square = IMAGES[..., :5, :]
+    turned = datasets.random_affine(square, Most(), degrees=90)
+    np.testing.assert_allclose(turned, np.rot90(square, -1, axes=(-2, -1)), atol=1e-5)
+
+
+def test_random_affine_moves_by_parts_of_each_side() -> None:
+    moved = datasets.random_affine(IMAGES, Most(), translate=0.5, degrees=180)  # turned first, 3 rows and 2.5 columns
+    wide = np.pad(IMAGES[..., ::-1, ::-1], ((0, 0), (0, 0), (3, 0), (3, 0)))
+    expected = (wide[..., :6, :5] + wide[..., :6, 1:6]) / 2
+    np.testing.assert_allclose(moved[..., :, 3:], expected[..., :, 3:], atol=1e-5)  # at the edge 0 begins at once
+    assert not moved[..., :3, :].any()
+
+
+def test_random_affine_scales() -> None:
+    ramp = np.repeat(np.arange(9.0)[None], 9, axis=0)
+    larger = datasets.random_affine(ramp, Most(), scale=(1.0, 1.8))
+    np.testing.assert_allclose(larger, 4.0 + (ramp - 4.0) / 1.8, atol=1e-5)
+
+
+def test_random_affine_shears_columns() -> None:
+    x = np.zeros((1, 5, 5), np.float32)
+    x[:, :, 2] = 1.0
+    sheared = datasets.random_affine(x, Most(), shear=45)[0]
+    np.testing.assert_allclose(np.abs(sheared), np.fliplr(np.eye(5)), atol=1e-5)
+
+
+def test_random_affine_draws_for_each_image() -> None:
+    options = {"degrees": 10, "translate": 0.1, "scale": (0.9, 1.1), "shear": 5}
+    same = np.repeat(IMAGES[:1, :1], 4, axis=0)
+    a, b = (datasets.random_affine(same, np.random.default_rng(1), **options) for _ in range(2))
+    assert np.array_equal(a, b)
+    assert all(not np.array_equal(a[0], other) for other in a[1:])
+    assert a.dtype == np.float32
+    assert np.array_equal(same[0], IMAGES[0, :1])
+    assert datasets.random_affine(np.zeros((0, 4, 4)), np.random.default_rng(0), degrees=5).shape == (0, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"degrees": -1}, "degrees out of range, got -1"),
+        ({"translate": float("nan")}, "translate out of range, got nan"),
+        ({"shear": float("inf")}, "shear out of range, got inf"),
+        ({"scale": (0.0, 1.0)}, r"scale out of order, got \(0.0, 1.0\)"),
+        ({"scale": (1.1, 0.9)}, r"scale out of order, got \(1.1, 0.9\)"),
+    ],
+)
+def test_random_affine_refuses(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=f"random_affine: {message}"):
+        datasets.random_affine(IMAGES, np.random.default_rng(0), **options)
+
+
+def test_random_affine_refuses_rows_of_pixels() -> None:
+    with pytest.raises(ValueError, match=r"two axes, got shape \(64,\)"):
+        datasets.random_affine(np.zeros(64), np.random.default_rng(0))

@@ -110,3 +110,30 @@ def test_explicit_chain(tmp_path: Path) -> None:
 def test_own_neuron(tmp_path: Path) -> None:
     assert accuracy(run("own_neuron.py", tmp_path, "--epochs", "2")) > 0.85
     assert is_png(tmp_path / "runs" / "own_neuron" / "membrane.png")
+
+
+def test_conv_snn(tmp_path: Path) -> None:
+    printed = run("conv_snn.py", tmp_path, "--data", "digits", "--epochs", "5", "--out", "here")
+    assert accuracy(printed) > 0.85
+    assert is_png(tmp_path / "here" / "training.png")
+    assert (tmp_path / "here" / "network.safetensors").stat().st_size > 10_000
+
+
+def test_conversion(tmp_path: Path) -> None:
+    printed = run("conversion.py", tmp_path, "digits-mlp", "digits-cnn", "--epochs", "6", "--modes", "99.9%")
+    assert accuracy(printed) > 0.9
+    for name in ("digits-mlp", "digits-cnn"):
+        (row,) = re.findall(rf"^{name}, 99.9% +(.*)$", printed, re.M)
+        ann, *spiking = map(float, row.split())
+        assert len(spiking) == 6
+        assert abs(spiking[-1] - ann) < 0.03
+        assert (tmp_path / "runs" / "conversion" / f"{name}.safetensors").is_file()
+    assert is_png(tmp_path / "runs" / "conversion" / "conversion.png")
+
+
+def test_conversion_names_its_networks(tmp_path: Path) -> None:
+    command = [*COMMAND, str(EXAMPLES / "conversion.py"), "digits-rnn"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert "digits-rnn" in done.stderr
+    assert "mnist-cnn" in done.stderr
