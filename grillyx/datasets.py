@@ -77,7 +77,7 @@ def random_affine(
     """Return each image turned, sheared, scaled and moved by amounts drawn at random: more images to train on.
 
     Examples:
-        >>> moved = datasets.random_affine(np.ones((2, 8, 8)), np.random.default_rng(0), degrees=10, translate=0.1)
+        >>> moved = random_affine(np.ones((2, 8, 8)), np.random.default_rng(0), degrees=10, translate=0.1)
         >>> moved.shape, moved.dtype
         ((2, 8, 8), dtype('float32'))
 
