@@ -88,7 +88,7 @@ def draw(results: dict[str, Evaluation]) -> Figure:
         plot.accuracy_over_steps(result, result.ann, left, label=name)
         color = left.lines[-1].get_color()
         bars |= {f"{name}, layer {k}": (rate, color) for k, rate in enumerate(result.rates.values(), 1)}
-    left.set(title="test accuracy after T steps", ylim=(0.85, 1.005))
+    left.set(title="test accuracy after T steps", ylim=(0.7, 1.01))
     right.barh(list(bars), [rate for rate, _ in bars.values()], color=[color for _, color in bars.values()])
     right.invert_yaxis()
     right.set_title("spikes a neuron and step")

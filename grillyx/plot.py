@@ -174,7 +174,8 @@ def accuracy_over_steps(
     if reference is not None:
         ax.axhline(reference, color=line.get_color(), linewidth=1.0, linestyle="--", alpha=0.7)
     ax.set_xscale("log", base=2)
-    ticks = sorted({int(t) for curve in ax.lines for t in curve.get_xdata() if t >= 1})  # of all curves so far
+    so_far = (line for line in ax.lines if line.get_marker() == "o")  # without the dashed ones, which span the axes
+    ticks = sorted({int(t) for line in so_far for t in line.get_xdata()})
     ax.set_xticks(ticks, [str(t) for t in ticks])
     ax.xaxis.minorticks_off()
     ax.legend(frameon=False, fontsize=8, loc="lower right")

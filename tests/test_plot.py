@@ -135,3 +135,13 @@ def test_missing_matplotlib_is_named(draw, monkeypatch: pytest.MonkeyPatch) -> N
         blocked.setitem(sys.modules, "matplotlib", None)
         with pytest.raises(ImportError, match=r"matplotlib is missing.*extra `plot`"):
             draw()
+
+
+def test_accuracy_over_steps_has_a_tick_for_each_number_of_steps() -> None:
+    ax = plot.accuracy_over_steps({8: 0.9, 4: 0.5}, 0.95, label="first")
+    plot.accuracy_over_steps({16: 0.8}, 0.9, ax, label="second")
+    curves = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [line.get_xydata().tolist() for line in curves] == [[[4, 0.5], [8, 0.9]], [[16, 0.8]]]
+    assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.95, 0.9]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["4", "8", "16"]
+    assert ax.get_xlim()[0] > 2
