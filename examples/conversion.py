@@ -23,35 +23,38 @@ from grillyx.convert import Evaluation
 STEPS = (4, 8, 16, 32, 64, 128)
 
 
-def mlp() -> nn.Module:
+Activation = Callable[[], nn.Module]
+
+
+def mlp(activation: Activation) -> nn.Module:
     return nn.Sequential(
         nn.Flatten(),
-        nn.Linear(64, 128), nn.BatchNorm1d(128), nn.ReLU(),
-        nn.Linear(128, 64), nn.BatchNorm1d(64), nn.ReLU(),
+        nn.Linear(64, 128), nn.BatchNorm1d(128), activation(),
+        nn.Linear(128, 64), nn.BatchNorm1d(64), activation(),
         nn.Linear(64, 10),
     )  # fmt: skip
 
 
-def cnn(side: int, channels: int) -> nn.Module:
+def cnn(side: int, channels: int, activation: Activation) -> nn.Module:
     """Few layers, as each needs time to pass a rate on; and average pools, which are exact for rates."""
     return nn.Sequential(
-        nn.Conv2d(1, channels, 5, padding=2, bias=False), nn.BatchNorm2d(channels), nn.ReLU(), nn.AvgPool2d(2),
-        nn.Conv2d(channels, 2 * channels, 5, padding=2, bias=False), nn.BatchNorm2d(2 * channels), nn.ReLU(),
-        nn.AvgPool2d(2), nn.Flatten(),
+        nn.Conv2d(1, channels, 5, padding=2, bias=False), nn.BatchNorm2d(channels), activation(), nn.AvgPool2d(2),
+        nn.Conv2d(channels, 2 * channels, 5, padding=2, bias=False), nn.BatchNorm2d(2 * channels),
+        activation(), nn.AvgPool2d(2), nn.Flatten(),
         nn.Linear(2 * channels * (side // 4) ** 2, 10),
     )  # fmt: skip
 
 
 class Recipe(NamedTuple):
     data: str
-    network: Callable[[], nn.Module]
+    network: Callable[[Activation], nn.Module]
     epochs: int
 
 
 RECIPES = {
     "digits-mlp": Recipe("digits", mlp, 60),
-    "digits-cnn": Recipe("digits", lambda: cnn(8, 32), 40),
-    "mnist-cnn": Recipe("mnist", lambda: cnn(28, 16), 20),
+    "digits-cnn": Recipe("digits", lambda activation: cnn(8, 32, activation), 40),
+    "mnist-cnn": Recipe("mnist", lambda activation: cnn(28, 16, activation), 20),
 }
 
 
@@ -60,7 +63,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Evaluation]:
     recipe = RECIPES[name]
     data = images(recipe.data)
     grillyx.manual_seed(args.seed)
-    network = recipe.network()
+    network = recipe.network(nn.ReLU if args.cap is None else lambda: nn.Hardtanh(0.0, args.cap))
     train(network, data, argparse.Namespace(**vars(args) | {"epochs": args.epochs or recipe.epochs}), name)
     grillyx.save(network.state_dict(), args.out / f"{name}.safetensors")
     network.eval()
@@ -98,6 +101,12 @@ def draw(results: dict[str, Evaluation]) -> Figure:
     return figure
 
 
+def cap(text: str) -> float:
+    if not float(text) > 0.0:
+        raise argparse.ArgumentTypeError(f"expected more than 0, got {text}")
+    return float(text)
+
+
 def mode(text: str) -> str | float:
     return text if text == "max" or text.endswith("%") else float(text)
 
@@ -107,6 +116,9 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", metavar="NETWORK", help=f"{', '.join(RECIPES)} (default: all)")
     parser.add_argument(
         "--modes", type=mode, nargs="+", default=["max", "99.9%"], help="what sets the scales (max 99.9%%); also as 0.5"
+    )
+    parser.add_argument(
+        "--cap", type=cap, help="train with ReLUs that end there, as 2: far fewer steps (default: none)"
     )
     parser.add_argument("--from-rest", action="store_true", help="start membranes at 0 instead of half the threshold")
     parser.add_argument("--epochs", type=positive, help="how often to see the training images (default: each its own)")

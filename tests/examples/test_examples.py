@@ -120,7 +120,9 @@ def test_conv_snn(tmp_path: Path) -> None:
 
 
 def test_conversion(tmp_path: Path) -> None:
-    printed = run("conversion.py", tmp_path, "digits-mlp", "digits-cnn", "--epochs", "6", "--modes", "99.9%")
+    printed = run(
+        "conversion.py", tmp_path, "digits-mlp", "digits-cnn", "--epochs", "6", "--modes", "99.9%", "--cap", "2"
+    )
     assert accuracy(printed) > 0.9
     for name in ("digits-mlp", "digits-cnn"):
         (row,) = re.findall(rf"^{name}, 99.9% +(.*)$", printed, re.M)
