@@ -21,9 +21,7 @@ from grillyx import nn, plot
 from grillyx.convert import Evaluation
 
 STEPS = (4, 8, 16, 32, 64, 128)
-
-
-Activation = Callable[[], nn.Module]
+Activation = Callable[[], nn.Module]  # makes the layer
 
 
 def mlp(activation: Activation) -> nn.Module:
@@ -39,9 +37,8 @@ def cnn(side: int, channels: int, activation: Activation) -> nn.Module:
     """Few layers, as each needs time to pass a rate on; and average pools, which are exact for rates."""
     return nn.Sequential(
         nn.Conv2d(1, channels, 5, padding=2, bias=False), nn.BatchNorm2d(channels), activation(), nn.AvgPool2d(2),
-        nn.Conv2d(channels, 2 * channels, 5, padding=2, bias=False), nn.BatchNorm2d(2 * channels),
-        activation(), nn.AvgPool2d(2), nn.Flatten(),
-        nn.Linear(2 * channels * (side // 4) ** 2, 10),
+        nn.Conv2d(channels, 2 * channels, 5, padding=2, bias=False), nn.BatchNorm2d(2 * channels), activation(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(2 * channels * (side // 4) ** 2, 10),
     )  # fmt: skip
 
 
@@ -69,7 +66,9 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Evaluation]:
     network.eval()
     results = {}
     for mode in args.modes:
-        snn = nn.Converter(network, mode=mode, data=data.x_train, half_threshold=not args.from_rest).convert()
+        snn = nn.Converter(
+            network, mode=mode, data=data.x_train, channel_wise=args.channel_wise, half_threshold=not args.from_rest
+        ).convert()
         print(f"{name}: {snn.report}\n")
         results[f"{name}, {mode}"] = snn.evaluate((data.x_test, data.y_test), T=STEPS, ann=network)
     return results
