@@ -159,7 +159,7 @@ def test_any_neuron(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_are_a_sequence(kind: str) -> None:
     """In evaluation; while training, batch norm takes its statistics over the steps that it sees."""
-    layer, x = lively(getattr(nn, kind)(2 * C, 2), 0), spikes(T, N, 2 * C, 8)
+    layer, x = lively(getattr(nn, kind)(2 * C, 2), 4), spikes(T, N, 2 * C, 12, seed=4)
     g = np.ones(x.shape)
     for _ in range(30):  # the running statistics
         F.reset_net(layer)
