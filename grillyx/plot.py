@@ -145,6 +145,35 @@ def curves(history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: st
     return ax
 
 
+def energy(monitor: Any, ax: Any = None, *, title: str = "") -> Any:
+    """Draw the energy of each layer, beside what it would be if nothing were spikes.
+
+    Args:
+        monitor: an `EnergyMonitor` that has counted.
+        ax: matplotlib axes; new ones by default.
+        title: above the axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: nothing was counted yet.
+    """
+    layers = [layer for layer in monitor.layers.values() if layer.dense_macs]
+    if not layers:
+        raise ValueError("energy: nothing was counted yet; call the model inside the monitor's with block.")
+    ax, at = _axes(ax, "energy"), np.arange(len(layers))
+    dense = [layer.dense_macs * monitor.mac * 1e9 for layer in layers]
+    ax.barh(at, dense, color=LIGHT, label="if nothing were spikes")
+    ax.barh(at, [layer.energy * 1e9 for layer in layers], height=0.5, color=BLUE, label="as it ran")
+    ax.set_yticks(at, [f"{layer.name} {layer.kind}".strip() for layer in layers])
+    ax.invert_yaxis()
+    ax.legend(frameon=False, fontsize=8)
+    ax.set(xlabel="energy (nJ)", title=title)
+    return ax
+
+
 def overview(
     samples: Sequence[Sample], loss: Sequence[float], accuracy: Mapping[str, Sequence[float]], title: str = ""
 ) -> Any:
