@@ -16,6 +16,7 @@ from grillyx.nn._energy_report import LayerEnergy, report
 from grillyx.nn._module import Module
 from grillyx.nn._neurons import BaseNode
 from grillyx.nn._operations import KEEPS_VALUES, MOVES, RULES, Look, Product
+from grillyx.nn._parts import Parameter
 from grillyx.ops import elementwise
 
 _MOST_WAITING = 1024  # products whose counts wait on the device until somebody reads them
@@ -145,8 +146,9 @@ class EnergyMonitor:
         source: Tensor | None = None
         if op in KEEPS_VALUES:
             source = self._source(inputs[0])
-        elif op is elementwise.binary and inputs[0].size != inputs[1].size:
-            source = max(inputs, key=lambda t: t.size)
+        elif op is elementwise.binary:
+            a, b = inputs
+            source = next((x for x, y in ((a, b), (b, a)) if isinstance(y, Parameter) or y.size < x.size), None)
         if source is not None and isinstance(output, Tensor):
             key, sources = id(output), self._sources
             sources[key] = (weakref.ref(output, lambda _: sources.pop(key, None)), source)

@@ -378,7 +378,11 @@ def test_spikes_with_a_value_for_each_channel(channels: int) -> None:
 def test_real_numbers_that_are_scaled_are_no_spikes() -> None:
     scale = np.array([0.5, 1.0, 1.5])
     x = np.array([[0.2, 0.7, 0.4]], np.float32)  # each channel has one value, as that of a spike
-    assert of(counted(Scaled(nn.Linear(3, 2), scale), x).layers["after"]) == (6, 0, 6)
+    for same_again in (x, np.repeat(x, 2, 0)):
+        n = 6 * len(same_again)
+        assert of(counted(Scaled(nn.Linear(3, 2), scale), same_again).layers["after"]) == (n, 0, n)
+    one = np.array([[1.0, 0.0, 1.0]])
+    assert of(counted(Scaled(nn.Linear(3, 2), scale), one).layers["after"]) == (0, 4, 6)
     # a factor for each pixel is none for each channel
     image = np.random.default_rng(0).random((1, 3, 4, 4))
     assert counted(Scaled(nn.Conv2d(3, 2, 2), image), spikes(2, 3, 4, 4)).synaptic_operations == 0
@@ -498,6 +502,12 @@ def test_steps_that_are_computed_again_count_once() -> None:
         long(Tensor(x, requires_grad=True)).mean().backward()
     assert [of(layer) for layer in energy.layers.values()] == [of(layer) for layer in want.layers.values()]
     assert energy.layers["module.0"].calls == 3
+    F.reset_net(net)
+    with nn.EnergyMonitor(long) as energy:  # the gradient of an input is computed when it is read
+        out = long(x)
+        long.backward(np.ones(out.shape)).numpy()
+    assert [of(layer) for layer in energy.layers.values()] == [of(layer) for layer in want.layers.values()]
+    assert not energy.outside
 
 
 def test_counts_are_read_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
