@@ -12,7 +12,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 
-from grillyx import Tensor, plot
+from grillyx import Tensor, nn, plot
 
 
 @pytest.fixture(autouse=True)
@@ -135,3 +135,16 @@ def test_missing_matplotlib_is_named(draw, monkeypatch: pytest.MonkeyPatch) -> N
         blocked.setitem(sys.modules, "matplotlib", None)
         with pytest.raises(ImportError, match=r"matplotlib is missing.*extra `plot`"):
             draw()
+
+
+def test_energy() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.IFNode(), nn.Linear(3, 2))
+    with nn.EnergyMonitor(net) as monitor:
+        net(np.array([[1.0, 0.0, 1.0, 1.0]]))
+    ax = plot.energy(monitor, title="a net")
+    dense, ran = ([bar.get_width() for bar in bars] for bars in ax.containers)
+    np.testing.assert_allclose(dense, [12 * 4.6e-3, 6 * 4.6e-3])
+    np.testing.assert_allclose(ran, [9 * 0.9e-3, monitor.layers["2"].energy * 1e9])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["0 Linear", "2 Linear"]
+    with pytest.raises(ValueError, match="nothing was counted"):
+        plot.energy(nn.EnergyMonitor(net))

@@ -24,6 +24,7 @@ from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNConta
 from grillyx.nn._conv import Conv1d, Conv2d, ConvTranspose2d
 from grillyx.nn._embedding import Embedding
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
+from grillyx.nn._energy import EnergyMonitor
 from grillyx.nn._feedback import ElementWiseRecurrentContainer, LinearRecurrentContainer
 from grillyx.nn._gated_neurons import GatedLIFNode
 from grillyx.nn._layers import AvgPool2d, Dropout, Dropout2d, Flatten, Identity, Linear, MaxPool2d
@@ -92,6 +93,7 @@ __all__ = [
     "EIFNode",
     "ElementWiseRecurrentContainer",
     "Embedding",
+    "EnergyMonitor",
     "Erf",
     "FastSigmoid",
     "Flatten",

@@ -1,4 +1,4 @@
-"""What `Module` needs to remember a call: how deep it is, its inputs on the tape, and weak references."""
+"""What `Module` needs to remember a call: which modules are running, its inputs on the tape, and weak references."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from grillyx.autograd import Tensor
 
 
 class _Calls(threading.local):
-    depth = 0  # how many modules are being called, one inside the other
+    def __init__(self) -> None:
+        self.stack: list[Any] = []  # the modules that are being called, one inside the other
 
 
 CALLS = _Calls()

@@ -34,14 +34,14 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}: define forward(self, ...).")
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        outermost = CALLS.depth == 0
+        outermost = not CALLS.stack
         self._call = None  # lets go of the last step's tensors before new ones are made
         inputs = tuple(enter(x) for x in inputs) if outermost and self._follows_inputs else inputs
-        CALLS.depth += 1
+        CALLS.stack.append(self)
         try:
             out = self.forward(*inputs, **options)
         finally:
-            CALLS.depth -= 1
+            CALLS.stack.pop()
         # inner modules must not keep tensors alive that the tape no longer needs
         hold = (lambda x: x) if outermost else weakly
         self._call = (hold(inputs), hold(out)) if autograd.is_grad_enabled() else None
