@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "grillyx"
-ORDER = ["engine", "ops", "autograd", "functional", "random", "optim", "nn", "io"]
+ORDER = ["engine", "ops", "autograd", "functional", "random", "optim", "nn", "convert", "io"]
 # the methods of a tensor call functional, but only when they run
 ALLOWED = {("_methods.py", "functional"), ("_numpy_face.py", "functional"), ("kompute.py", "_vendor")}
 FILES = sorted(p for p in PACKAGE.rglob("*.py") if "_vendor" not in p.parts)

@@ -14,7 +14,10 @@ LAYER_CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
     "elu": ("ELU", ("alpha", "inplace")),
     "gelu": ("GELU", ("approximate",)),
     "hardtanh": ("Hardtanh", ("min_val", "max_val", "inplace")),
-    "interpolate": ("Upsample", ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")),
+    "interpolate": (
+        "Upsample",
+        ("size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias"),
+    ),
     "leaky_relu": ("LeakyReLU", ("negative_slope", "inplace")),
     "log_softmax": ("LogSoftmax", ("dim", "_stacklevel", "dtype")),
     "max_pool2d": ("MaxPool2d", (*_POOL, "dilation", "ceil_mode", "return_indices")),

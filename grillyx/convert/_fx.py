@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grillyx import nn
+from grillyx.autograd import Tensor
 from grillyx.convert import _calls as calls
 from grillyx.convert._graph import GraphModule, Scope, free
 from grillyx.convert._layers import build
@@ -37,6 +38,7 @@ class Tracer:
         self._module, self._leaves = module, leaves
         self._paths = dict(module.named_modules(remove_duplicate=False))
         self._parameters = dict(module.named_parameters(remove_duplicate=False))
+        self._saved = set(module.state_dict())
         self._values: dict[Any, Any] = {}  # a node of torch.fx to the name of one of ours, or to a Size, or Stored
         self._placed: dict[int | str, str] = {}  # layers with weights that are in the graph, and constants
         self._graph = GraphModule()
@@ -89,7 +91,9 @@ class Tracer:
         if isinstance(value, Stored):
             if value.path not in self._placed:
                 tensor = self._stored[value.path]
-                ours = self._leaves.tensor(tensor, value.path, value.path in self._parameters)
+                saved = nn.Buffer if value.path in self._saved else Tensor
+                make = nn.Parameter if value.path in self._parameters else saved
+                ours = self._leaves.tensor(tensor, value.path, make)
                 self._placed[value.path] = self._graph.add_constant(value.path, ours)
             return self._placed[value.path]
         if isinstance(value, str) or (numbers and isinstance(value, (int, float)) and not isinstance(value, bool)):
@@ -194,7 +198,7 @@ class Tracer:
             given.update(in_channels=shape[1] * groups, out_channels=shape[0], kernel_size=shape[2:])
         layer = build(which, given, f"{self._where(node)}: {name}")
         for key, stored in tensors.items():
-            setattr(layer, key, self._leaves.tensor(self._stored[stored.path], stored.path, True))
+            setattr(layer, key, self._leaves.tensor(self._stored[stored.path], stored.path, nn.Parameter))
         named = all(t.path == f"{scope}.{key}".lstrip(".") for key, t in tensors.items()) and scope
         return self._call(node, scope if named else f"{self._scope(node)}.{name}".lstrip("."), layer, args[0])
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-import grillyx.functional as F
 from grillyx import nn
 from grillyx.autograd import Tensor, as_tensor
-from grillyx.functional import _check
+from grillyx.convert._functions import ARITHMETIC, FUNCTIONS, aligned
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
@@ -52,68 +50,6 @@ class Scope(nn.Module):
 
     def extra_repr(self) -> str:
         return self._title
-
-
-def _inner(axis: Any, ndim: int) -> tuple[int, ...]:
-    axes = _check.axes_of(axis, ndim, "axis")
-    if 0 in axes:
-        raise ValueError(f"axis 0 holds the samples and must stay apart, got axis={axis!r} for {ndim} axes")
-    return axes
-
-
-def _one(axis: Any, ndim: int) -> int:
-    return _inner((axis,), ndim)[0]
-
-
-def _reshape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Reshape all but the first axis; 0 keeps an axis, and one -1 stands for what is left."""
-    size = math.prod(x.shape[1:])
-    if any(n == 0 and k + 1 >= x.ndim for k, n in enumerate(shape)):
-        raise ValueError(f"there is no axis to keep for each 0 of {shape}, got an input of shape {x.shape}")
-    kept = [x.shape[k + 1] if n == 0 else n for k, n in enumerate(shape)]
-    if -1 in kept:
-        known = math.prod(n for n in kept if n != -1)
-        kept[kept.index(-1)] = size // known if known else 0
-    if math.prod(kept) != size:
-        raise ValueError(f"a sample of shape {x.shape[1:]} does not fill {shape}; samples must stay apart")
-    return F.reshape(x, (x.shape[0], *kept))
-
-
-def _flatten(x: Tensor, start: int, end: int) -> Tensor:
-    return F.flatten(x, _one(start, x.ndim), end)
-
-
-def _permute(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    if len(axes) != x.ndim or axes[0] % x.ndim:
-        raise ValueError(f"axis 0 holds the samples and must stay first, got axes={axes} for shape {x.shape}")
-    return F.transpose(x, axes)
-
-
-def _cat(*parts: Tensor, axis: int) -> Tensor:
-    return F.cat(parts, _one(axis, parts[0].ndim))
-
-
-def _swap(x: Tensor, a: int, b: int) -> Tensor:
-    return F.swapaxes(x, _one(a, x.ndim), _one(b, x.ndim))
-
-
-# Without parameters, linear in each input, and every sample by itself. What is nonlinear is a layer.
-FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "add": F.add,
-    "sub": F.subtract,
-    "mul": F.multiply,
-    "div": F.divide,
-    "cat": _cat,
-    "flatten": _flatten,
-    "reshape": _reshape,
-    "permute": _permute,
-    "swapaxes": _swap,
-    "squeeze": lambda x, axis: F.squeeze(x, _inner(axis, x.ndim)),
-    "unsqueeze": lambda x, axis: F.expand_dims(x, _one(axis, x.ndim + 1)),
-    "mean": lambda x, axis, keepdims: F.mean(x, _inner(axis, x.ndim), keepdims),
-    "sum": lambda x, axis, keepdims: F.sum(x, _inner(axis, x.ndim), keepdims),
-}
-_ARITHMETIC = ("add", "sub", "mul", "div")
 
 
 class GraphModule(nn.Module):
@@ -212,8 +148,11 @@ class GraphModule(nn.Module):
             raise ValueError("GraphModule.set_submodule: the path is empty; expected that of a layer.")
         self.get_submodule(path)
         above, _, name = path.rpartition(".")
-        home = self.get_submodule(above)
-        setattr(home, name, module) if name in vars(home) else home.__setitem__(int(name), module)  # type: ignore[operator]
+        home: Any = self.get_submodule(above)
+        if name in vars(home):
+            setattr(home, name, module)
+        else:  # a list of modules, or a dict
+            home[int(name) if isinstance(home, nn.ModuleList) else name] = module
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return ``(path of a layer with weights, path of a batch norm)`` where nothing else reads what is between them.
@@ -232,10 +171,11 @@ class GraphModule(nn.Module):
         for node in self._nodes:
             if node.kind != "layer" or not isinstance(self._at(node.what), _NORMS):
                 continue
-            before = layers.get(node.inputs[0], "")
-            if before and isinstance(self._at(before), _WEIGHTED) and readers[node.inputs[0]] == 1:
-                if calls[before] == calls[node.what] == 1:
-                    out.append((before, node.what))
+            name = node.inputs[0]
+            before = layers.get(name, "")
+            alone = bool(before) and readers[name] == calls[before] == calls[node.what] == 1
+            if alone and isinstance(self._at(before), _WEIGHTED):
+                out.append((before, node.what))
         return out
 
     def _at(self, path: str) -> Any:
@@ -269,8 +209,8 @@ class GraphModule(nn.Module):
                 error.add_note(f"in the layer {node.what} of the imported model")
                 raise
         try:
-            if node.what in _ARITHMETIC:
-                _aligned([x for x in inputs if isinstance(x, Tensor)], [n in constants for n in _names(node.inputs)])
+            if node.what in ARITHMETIC:
+                aligned([x for x in inputs if isinstance(x, Tensor)], [n in constants for n in _names(node.inputs)])
             return FUNCTIONS[node.what](*inputs, **node.options)
         except ValueError as error:
             raise ValueError(f"GraphModule: {node}: {error}") from None
@@ -293,12 +233,3 @@ def free(name: str, taken: Iterable[str]) -> str:
     """Return the name if it is free, else with a number that makes it so."""
     taken = set(taken)
     return next(n for n in (name, *(f"{name}_{k}" for k in range(1, len(taken) + 2))) if n not in taken)
-
-
-def _aligned(operands: list[Tensor], constant: list[bool]) -> None:
-    """Refuse operands whose samples would meet those of another axis, and constants that have an axis of samples."""
-    ndim = max(x.ndim for x in operands)
-    for x, fixed in zip(operands, constant, strict=True):
-        if (x.ndim == ndim and x.shape[0] != 1) if fixed else (x.ndim != ndim):
-            shapes = " and ".join(str(y.shape) for y in operands)
-            raise ValueError(f"axis 0 holds the samples and must be the same in all operands, got shapes {shapes}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from grillyx import nn
+from grillyx.autograd import Tensor
 from grillyx.convert._layers import LAYERS, build
 
 _TORCH = "torch.nn.modules."
@@ -60,7 +62,7 @@ class Leaves:
         if set(own) != set(given):
             raise ValueError(f"{where}: got the tensors {sorted(given)}; expected {sorted(own)}.")
         for key, tensor in given.items():
-            value = self.tensor(tensor, f"{path}.{key}".lstrip("."), isinstance(own[key], nn.Parameter))
+            value = self.tensor(tensor, f"{path}.{key}".lstrip("."), type(own[key]))
             if value.shape != own[key].shape:
                 raise ValueError(f"{where}: {key} has the wrong shape, got {value.shape}; expected {own[key].shape}.")
             setattr(out, key, value)
@@ -69,11 +71,12 @@ class Leaves:
             self._shared[id(module)] = out
         return out
 
-    def tensor(self, tensor: Any, path: str, learns: bool) -> Any:
-        """Return a parameter or a buffer with torch's values."""
+    def tensor(self, tensor: Any, path: str, make: Callable[..., Tensor]) -> Any:
+        """Return torch's values as a `Parameter`, a `Buffer`, or a tensor that is not saved."""
         if id(tensor) not in self._shared:
             host = values(tensor, path)
-            self._shared[id(tensor)] = nn.Parameter(host, bool(tensor.requires_grad)) if learns else nn.Buffer(host)
+            learns = (bool(tensor.requires_grad),) if make is nn.Parameter else ()
+            self._shared[id(tensor)] = make(host, *learns)
         return self._shared[id(tensor)]
 
 
@@ -101,5 +104,3 @@ def check_hooks(module: Any, path: str) -> None:
             f"{place(path, module)}: it has hooks, which may change what it computes; remove them, and those of "
             "weight_norm, spectral_norm or prune with the function for it in torch.nn.utils."
         )
-
-

@@ -111,7 +111,12 @@ class Aliases:
         if node.op not in ("call_method", "call_function") or self._source(node) is None:
             return False
         name = str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "")
-        in_operator = getattr(node.target, "__module__", "") == "_operator" and name in ("iadd", "isub", "imul", "itruediv")
+        in_operator = getattr(node.target, "__module__", "") == "_operator" and name in (
+            "iadd",
+            "isub",
+            "imul",
+            "itruediv",
+        )
         return in_operator or bool(node.kwargs.get("inplace")) or (name.endswith("_") and not name.endswith("__"))
 
     def _looks(self, node: Any) -> bool:
