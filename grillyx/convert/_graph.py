@@ -68,7 +68,7 @@ class GraphModule(nn.Module):
         self._nodes: list[Node] = []
         self._outputs: tuple[str, ...] = ()
         self._alone = True  # one output is returned as it is, not in a tuple
-        self._last: list[tuple[str, ...]] = []  # what no later node reads
+        self._gone: list[tuple[str, ...]] = []  # what no later node reads
 
     # --- making
     def add_layer(self, path: str, layer: nn.Module, *inputs: str, name: str = "") -> str:
@@ -95,7 +95,7 @@ class GraphModule(nn.Module):
         last: dict[str, int] = {}
         for k, node in enumerate(self._nodes):
             last.update(dict.fromkeys((node.name, *_names(node.inputs)), k))
-        self._last = [tuple(n for n, at in last.items() if at == k and n not in names) for k in range(len(self._nodes))]
+        self._gone = [tuple(n for n, at in last.items() if at == k and n not in names) for k in range(len(self._nodes))]
 
     def title(self, path: str, title: str) -> None:
         """Give the scope at a path a title, if there is one."""
@@ -192,7 +192,7 @@ class GraphModule(nn.Module):
         values: dict[str, Any] = {n: as_tensor(x) for n, x in zip(self._inputs, inputs, strict=True)}
         del inputs
         constants = {node.name for node in self._nodes if node.kind == "constant"}
-        for node, gone in zip(self._nodes, self._last, strict=True):
+        for node, gone in zip(self._nodes, self._gone, strict=True):
             values[node.name] = self._run(node, values, constants)
             for name in gone:
                 del values[name]

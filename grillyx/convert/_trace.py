@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import operator
 import sys
 from collections.abc import Mapping
 from functools import reduce
@@ -12,6 +13,7 @@ from typing import Any
 from grillyx.convert._calls import VIEW_LAYERS, VIEWS
 from grillyx.convert._leaves import kind, place
 
+_IN_PLACE = ("iadd", "isub", "imul", "itruediv")
 _THROUGH = ("", "Sequential", "ModuleList", "ModuleDict")
 
 
@@ -23,7 +25,9 @@ def trace(root: Any) -> tuple[list[Any], dict[str, Any]]:
     where = place("", root)
     if "torch" not in sys.modules:
         raise ValueError(f"{where}: it has a forward of its own, which only torch.fx can trace; import torch first.")
-    tracer = importlib.import_module("torch.fx").Tracer()
+    fx = importlib.import_module("torch.fx")
+    tracer, proxy = fx.Tracer(), type("Proxy", (fx.Proxy,), {f"__{name}__": _recorded(name) for name in _IN_PLACE})
+    tracer.proxy = lambda node: proxy(node, tracer)
     tracer.is_leaf_module = lambda module, path: kind(module) not in _THROUGH
     arguments = inspect.signature(root.forward).parameters.items()
     fixed = {name: p.default for name, p in arguments if p.default is not inspect.Parameter.empty}
@@ -43,6 +47,11 @@ def trace(root: Any) -> tuple[list[Any], dict[str, Any]]:
             module.training = mode
         for name in set(vars(root)) - before:  # constants that the tracer left
             delattr(root, name)
+
+
+def _recorded(name: str) -> Any:
+    """Return the method of a proxy for ``x += y`` and the like, which torch.fx would take for ``x = x + y``."""
+    return lambda x, y: x.tracer.create_proxy("call_function", getattr(operator, name), (x, y), {})
 
 
 def called(node: Any) -> str:
