@@ -35,6 +35,7 @@ class Tracer:
     """Translates one traced model."""
 
     def __init__(self, module: Any, leaves: Leaves) -> None:
+        self._nodes, self._stored = trace(module)
         self._module, self._leaves = module, leaves
         self._paths = dict(module.named_modules(remove_duplicate=False))
         self._parameters = dict(module.named_parameters(remove_duplicate=False))
@@ -45,7 +46,7 @@ class Tracer:
 
     def graph(self) -> GraphModule:
         """Return the model."""
-        nodes, self._stored = trace(self._module)
+        nodes = self._nodes
         inputs = [n for n in nodes if n.op == "placeholder" and not n.args]
         self._graph = GraphModule(*(n.name for n in inputs))
         self._values.update((n, n.name) for n in inputs)

@@ -122,7 +122,7 @@ NODES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("nodes", "weights", "reference", "layer"), NODES, ids=lambda v: v[-1].op_type if isinstance(v, list) else "")  # fmt: skip
+@pytest.mark.parametrize(("nodes", "weights", "reference", "layer"), NODES)
 def test_nodes(nodes, weights, reference, layer):
     net = from_onnx(model(nodes, weights)).eval()
     for samples in (1, 4):
@@ -201,7 +201,10 @@ def test_a_transposed_convolution():
 
 
 def test_several_outputs():
-    net, x = from_onnx(model([node("Relu", "x"), node("Tanh", "y", output="z")], outputs=("z", "y"))), values(2, 3, 6, 6)
+    net, x = (
+        from_onnx(model([node("Relu", "x"), node("Tanh", "y", output="z")], outputs=("z", "y"))),
+        values(2, 3, 6, 6),
+    )
     first, second = net(x)
     np.testing.assert_allclose(first, np.tanh(np.maximum(x, 0)), 1e-5, 1e-6)
     np.testing.assert_allclose(second, np.maximum(x, 0))
@@ -227,31 +230,31 @@ def test_a_batch_size_that_the_file_fixes_is_open_here():
 
 K = values(4, 3, 3, 3)
 REFUSED = [
-    (dict(nodes=[node("Erf", "x", name="odd")]), r"node 'odd' \(Erf\): this operation is not supported; expected one of"),
-    (dict(nodes=[node("Relu", "x", domain="com.me")]), r"\(Relu\): this operation of the domain 'com.me' is not supported"),
-    (dict(nodes=[node("Conv", "x", "k", pads=[0, 0, 1, 1])], weights={"k": K}), r"pads=\[0, 0, 1, 1\] differ from side"),
-    (dict(nodes=[node("Conv", "x", "k", auto_pad="SAME_UPPER", strides=[2, 2])], weights={"k": K}), "pads=.* differ"),
-    (dict(nodes=[node("Conv", "x", "x")]), r"'Conv_0' \(Conv\): its input 'x' is computed; expected a constant"),
-    (dict(nodes=[node("Conv", "x", "k")], weights={"k": values(4, 3, 1, 1, 1)}), "is not supported; expected one for images"),
-    (dict(nodes=[node("MatMul", "x", "x")]), "its input 'x' is computed; expected a constant"),
-    (dict(nodes=[node("Gemm", "x", "k", transA=1)], weights={"k": W}), "transA=1 is not supported; expected 0"),
-    (dict(nodes=[node("MaxPool", "x", kernel_shape=[3])]), "a kernel_shape of .* expected height and width"),
-    (dict(nodes=[node("Clip", "x", "a")], weights={"a": ONE}), "min=1.0 and max=None are not supported"),
-    (dict(nodes=[node("Div", "x", "x")]), "a quotient of two tensors is nonlinear"),
-    (dict(nodes=[node("ReduceMean", "x")]), "axes=None are not supported"),
-    (dict(nodes=[node("ReduceMean", "x", axes=[0])]), r"axes=\[0\] are not supported; expected some other than 0"),
-    (dict(nodes=[node("Concat", "x", "x", axis=0)]), r"axes=\[0\] are not supported"),
-    (dict(nodes=[node("Flatten", "x", axis=2)]), "axis=2 is not supported; expected 1"),
-    (dict(nodes=[node("Reshape", "x", "s")], weights={"s": np.array([4, -1])}), "whose first axis stays"),
-    (dict(nodes=[node("Reshape", "x", "s")], weights={"s": np.array([-1])}, opset=5), "opset 5 is too old"),
-    (dict(nodes=[node("Transpose", "x")]), "expected axis 0, which holds the samples, to stay first"),
-    (dict(nodes=[node("Softmax", "x", axis=0)]), "axis=0 of 4 axes is not supported"),
-    (dict(nodes=[node("Softmax", "x")], opset=11), "axis=1 of 4 axes is not supported; expected the last"),
-    (dict(nodes=[node("Cast", "x", to=7)]), "a cast to INT64 is not supported"),
-    (dict(nodes=[node("Relu", "nothing", name="lost")]), "node 'lost' .* it reads 'nothing', which no earlier node computes"),
-    (dict(nodes=[helper.make_node("MaxPool", ["x"], ["y", "i"], kernel_shape=[2, 2])], outputs=("y", "i")), "second output, 'i'"),
-    (dict(nodes=[node("Gather", "x", "k", axis=1)], weights={"k": np.array(0)}), "it picks elements of a tensor"),
-    (dict(nodes=[node("Constant", value_float=1.0)]), "the output 'y' is computed from no input"),
+    ({"nodes": [node("Erf", "x", name="odd")]}, r"node 'odd' \(Erf\): this operation is not supported; expected one of"),
+    ({"nodes": [node("Relu", "x", domain="com.me")]}, r"\(Relu\): this operation of the domain 'com.me' is not supported"),
+    ({"nodes": [node("Conv", "x", "k", pads=[0, 0, 1, 1])], "weights": {"k": K}}, r"pads=\[0, 0, 1, 1\] differ from side"),
+    ({"nodes": [node("Conv", "x", "k", auto_pad="SAME_UPPER", strides=[2, 2])], "weights": {"k": K}}, "pads=.* differ"),
+    ({"nodes": [node("Conv", "x", "x")]}, r"'Conv_0' \(Conv\): its input 'x' is computed; expected a constant"),
+    ({"nodes": [node("Conv", "x", "k")], "weights": {"k": values(4, 3, 1, 1, 1)}}, "is not supported; expected one for images"),
+    ({"nodes": [node("MatMul", "x", "x")]}, "its input 'x' is computed; expected a constant"),
+    ({"nodes": [node("Gemm", "x", "k", transA=1)], "weights": {"k": W}}, "transA=1 is not supported; expected 0"),
+    ({"nodes": [node("MaxPool", "x", kernel_shape=[3])]}, "a kernel_shape of .* expected height and width"),
+    ({"nodes": [node("Clip", "x", "a")], "weights": {"a": ONE}}, "min=1.0 and max=None are not supported"),
+    ({"nodes": [node("Div", "x", "x")]}, "a quotient of two tensors is nonlinear"),
+    ({"nodes": [node("ReduceMean", "x")]}, "axes=None are not supported"),
+    ({"nodes": [node("ReduceMean", "x", axes=[0])]}, r"axes=\[0\] are not supported; expected some other than 0"),
+    ({"nodes": [node("Concat", "x", "x", axis=0)]}, r"axes=\[0\] are not supported"),
+    ({"nodes": [node("Flatten", "x", axis=2)]}, "axis=2 is not supported; expected 1"),
+    ({"nodes": [node("Reshape", "x", "s")], "weights": {"s": np.array([4, -1])}}, "whose first axis stays"),
+    ({"nodes": [node("Reshape", "x", "s")], "weights": {"s": np.array([-1])}, "opset": 5}, "opset 5 is too old"),
+    ({"nodes": [node("Transpose", "x")]}, "expected axis 0, which holds the samples, to stay first"),
+    ({"nodes": [node("Softmax", "x", axis=0)]}, "axis=0 of 4 axes is not supported"),
+    ({"nodes": [node("Softmax", "x")], "opset": 11}, "axis=1 of 4 axes is not supported; expected the last"),
+    ({"nodes": [node("Cast", "x", to=7)]}, "a cast to INT64 is not supported"),
+    ({"nodes": [node("Relu", "nothing", name="lost")]}, "node 'lost' .* it reads 'nothing', which no earlier node computes"),
+    ({"nodes": [helper.make_node("MaxPool", ["x"], ["y", "i"], kernel_shape=[2, 2])], "outputs": ("y", "i")}, "second output, 'i'"),
+    ({"nodes": [node("Gather", "x", "k", axis=1)], "weights": {"k": np.array(0)}}, "it picks elements of a tensor"),
+    ({"nodes": [node("Constant", value_float=1.0)]}, "the output 'y' is computed from no input"),
 ]  # fmt: skip
 
 
