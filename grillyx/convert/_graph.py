@@ -152,7 +152,8 @@ class GraphModule(nn.Module):
         if name in vars(home):
             setattr(home, name, module)
         else:  # a list of modules, or a dict
-            home[int(name) if isinstance(home, nn.ModuleList) else name] = module
+            names = [n for n, _ in home.named_children()]
+            home[names.index(name) if isinstance(home, nn.ModuleList) else name] = module
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return ``(path of a layer with weights, path of a batch norm)`` where nothing else reads what is between them.

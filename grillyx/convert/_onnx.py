@@ -20,6 +20,8 @@ _HANDLERS = {**LAYERS, **SHAPES}
 def from_onnx(source: Any) -> GraphModule:
     """Return the model of an ONNX file as a module of this library.
 
+    It is in evaluation mode, and computes what the file says; to train it, call its ``train()`` first.
+
     Floating-point weights of any width become float32. A layer has the path of its weights in the file where that ends with
     ``.weight``, as in files that torch wrote, and else the name of its node, with ``_`` in place of what no attribute can
     contain. Constants beside `Add` and `Mul` do not learn. Needs the package ``onnx``: ``pip install 'grillyx[onnx]'``.
@@ -37,7 +39,9 @@ def from_onnx(source: Any) -> GraphModule:
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     if opset < _OLDEST:
         raise ValueError(f"from_onnx: {where}: opset {opset} is too old; expected at least {_OLDEST}. Export it again.")
-    return _Reader(model, opset, where).graph
+    graph = _Reader(model, opset, where).graph
+    graph.eval()
+    return graph
 
 
 def _load(source: Any) -> tuple[Any, str]:

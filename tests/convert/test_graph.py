@@ -85,8 +85,9 @@ def test_a_layer_is_replaced_wherever_it_is_called():
     first = nn.Tanh()(part("layers.0.norm")(part("layers.0.conv")(Tensor(x))) + Tensor(x))
     second = nn.ReLU()(part("layers.1.norm")(part("layers.1.conv")(first)) + first)
     np.testing.assert_allclose(net(x), part("fc")(second.mean(axis=(2, 3))), 1e-6)
-    net.set_submodule("layers.0.relu.1", nn.ReLU())
-    assert "(1): ReLU()" in repr(net)
+    net.set_submodule("layers.0.relu", nn.Sequential({"first": nn.Identity(), "act": nn.Tanh()}))
+    net.set_submodule("layers.0.relu.act", nn.ReLU())
+    assert "(act): ReLU()" in repr(net)
     np.testing.assert_allclose(net(x), by_hand(net, x), 1e-6)
 
 

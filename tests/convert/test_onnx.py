@@ -35,7 +35,7 @@ def node(kind, *inputs, output="y", name="", **attributes):
 
 @pytest.mark.parametrize("name", ["mlp", "view", "residual"])
 def test_files_of_torch(name):
-    net = from_onnx(DATA / f"{name}.onnx").eval()
+    net = from_onnx(DATA / f"{name}.onnx")
     with np.load(DATA / "onnx.npz") as arrays:
         x, y = arrays[f"{name}.x"], arrays[f"{name}.y"]
     np.testing.assert_allclose(net(x), y, 1e-5, 1e-5)
@@ -124,7 +124,7 @@ NODES = [
 
 @pytest.mark.parametrize(("nodes", "weights", "reference", "layer"), NODES)
 def test_nodes(nodes, weights, reference, layer):
-    net = from_onnx(model(nodes, weights)).eval()
+    net = from_onnx(model(nodes, weights))
     for samples in (1, 4):
         x = values(samples, 3, 6, 6)
         np.testing.assert_allclose(net(x), reference(x), 1e-5, 1e-5)
@@ -151,8 +151,9 @@ def test_a_convolution_and_its_norm(dtype):
         node("BatchNormalization", "c", "first.1.weight", "t", "m", "v", epsilon=0.1, momentum=0.8),
     ]
     weights = {"first.0.weight": w, "b": b, "first.1.weight": s, "t": t, "m": m, "v": v}
-    net = from_onnx(model(nodes, weights, ("n", 4, 6, 6))).eval()
+    net = from_onnx(model(nodes, weights, ("n", 4, 6, 6)))
     assert net.pairs() == [("first.0", "first.1")]
+    assert not any(part.training for part in net.modules())
     x = values(2, 4, 6, 6)
     c = convolved(x, w.astype(np.float32), b.astype(np.float32), 2)
     r = (lambda a: a.reshape(-1, 1, 1))  # fmt: skip
