@@ -8,10 +8,10 @@ from typing import Any
 from grillyx import nn
 from grillyx.autograd import Tensor
 from grillyx.convert import _calls as calls
+from grillyx.convert._fx_trace import Aliases, called, trace
 from grillyx.convert._graph import GraphModule, Scope, free
 from grillyx.convert._layers import build
 from grillyx.convert._leaves import Leaves, place
-from grillyx.convert._trace import Aliases, called, trace
 
 _HELP = "Compute it outside the model, or write it with the layers and operations that the page on importing lists."
 

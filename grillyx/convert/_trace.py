@@ -1,135 +1,185 @@
-"""What ``torch.fx`` says of a model, and which of its tensors are changed in place."""
+"""What a model does with one batch: which layers it calls, in which order, and what stands between them.
+
+Every layer's ``forward`` is replaced for the time of a run. Its output is a fresh tensor that knows its maker, so that the
+tape between two layers holds just what the model computes outside of layers: `relu` in a forward function is found there.
+"""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import operator
-import sys
-from collections.abc import Mapping
-from functools import reduce
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from grillyx.convert._calls import VIEW_LAYERS, VIEWS
-from grillyx.convert._leaves import kind, place
+from grillyx import autograd
+from grillyx.autograd import Tensor
+from grillyx.nn import Module
 
-_IN_PLACE = ("iadd", "isub", "imul", "itruediv")
-_THROUGH = ("", "Sequential", "ModuleList", "ModuleDict")
+INPUT = -1  # the maker of the model's input
+
+# functions that keep means over time: the result is linear in what depends on the input
+_LINEAR = {
+    "add", "affine", "astype", "concatenate", "divide_by", "expand", "neg", "permute", "reshape", "slices", "subtract",
+    "sum", "take", "unstack",
+}  # fmt: skip
+# likewise, while one side alone depends on the input
+_LINEAR_IN_ONE = {"avg_pool2d", "conv", "conv_transpose", "gather", "linear", "matmul", "multiply", "spike_linear"}
 
 
-def trace(root: Any) -> tuple[list[Any], dict[str, Any]]:
-    """Return the nodes of torch.fx for a module in evaluation mode, and the tensors that they read, by path.
+@dataclass
+class Call:
+    """One call of a layer.
 
-    Arguments of `forward` with a default keep it. The module is left as it was.
+    Attributes:
+        path: of the layer in the model.
+        module: the layer.
+        site: how often the layer was called before, in the same run.
+        sources: the calls whose outputs reach the input; `INPUT` for the model's input.
+        direct: the call whose output the input is, unchanged; None if something stands between.
+        between: the functions that stand between.
+        input_shape, output_shape: with the batch axis.
     """
-    where = place("", root)
-    if "torch" not in sys.modules:
-        raise ValueError(f"{where}: it has a forward of its own, which only torch.fx can trace; import torch first.")
-    fx = importlib.import_module("torch.fx")
-    tracer, proxy = fx.Tracer(), type("Proxy", (fx.Proxy,), {f"__{name}__": _recorded(name) for name in _IN_PLACE})
-    tracer.proxy = lambda node: proxy(node, tracer)
-    tracer.is_leaf_module = lambda module, path: kind(module) not in _THROUGH
-    arguments = inspect.signature(root.forward).parameters.items()
-    fixed = {name: p.default for name, p in arguments if p.default is not inspect.Parameter.empty}
-    before, modes = set(vars(root)), [(m, m.training) for m in root.modules()]
-    try:
-        for module, _ in modes:
-            module.training = False
-        nodes = list(tracer.trace(root, concrete_args=fixed).nodes)
-        return nodes, {n.target: reduce(getattr, n.target.split("."), root) for n in nodes if n.op == "get_attr"}
-    except Exception as error:  # whatever the user's forward raises when it meets a proxy
-        raise ValueError(
-            f"{where}: torch.fx cannot trace its forward ({type(error).__name__}: {error}). Loops and branches over values of "
-            "tensors have to go; or convert the parts of the model one by one."
-        ) from error
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for name in set(vars(root)) - before:  # constants that the tracer left
-            delattr(root, name)
+
+    path: str
+    module: Module
+    site: int
+    sources: frozenset[int]
+    direct: int | None
+    between: frozenset[str]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
 
 
-def _recorded(name: str) -> Any:
-    """Return the method of a proxy for ``x += y`` and the like, which torch.fx would take for ``x = x + y``."""
-    return lambda x, y: x.tracer.create_proxy("call_function", getattr(operator, name), (x, y), {})
+class _Made(Tensor):
+    """A tensor that knows which call made it."""
+
+    __slots__ = ("maker",)
+    maker: int
 
 
-def called(node: Any) -> str:
-    """Return the name of the function or method of torch or Python that a node calls; of others, with their module."""
-    if node.op == "call_function":
-        home, name = getattr(node.target, "__module__", None), getattr(node.target, "__name__", repr(node.target))
-        known = home in (None, "_operator", "builtins", "torch") or str(home).startswith("torch.")
-        name = name if known else f"{home}.{name}"
-    else:
-        name = str(node.target)
-    return name if name.endswith("__") else name.removesuffix("_")
+def _made(t: Tensor, maker: int) -> _Made:
+    out = _Made(t.array)
+    out.maker, out._tracked, out._bounds = maker, True, t._bounds
+    return out
 
 
-class Aliases:
-    """Knows which tensors share memory, so that who reads one after it was changed in place gets the new values.
+class Trace:
+    """Runs a model batch by batch, and looks on.
 
     Args:
-        nodes: of torch.fx, in order.
-        modules: of the model, by path.
+        model: in evaluation mode.
+        layers: path → layer, whose insides are nobody's business.
+
+    Attributes:
+        calls: of the first run.
+        output: the calls whose outputs reach the model's output, in the first run.
     """
 
-    def __init__(self, nodes: list[Any], modules: Mapping[str, Any]) -> None:
-        self._nodes, self._modules = nodes, modules
-        self._order = {node: k for k, node in enumerate(nodes)}
-        self._newest: dict[Any, Any] = {}
-        self._root: dict[Any, Any] = {}  # of each node, the node whose memory it looks at
-        for node in nodes:
-            source = self._source(node) if self._changes(node) or self._looks(node) else None
-            self._root[node] = node if source is None else self._root[source]
+    def __init__(self, model: Module, layers: Mapping[str, Module]) -> None:
+        self.model, self.layers = model, dict(layers)
+        self.calls: list[Call] = []
+        self.output: frozenset[int] = frozenset()
 
-    def newest(self, node: Any) -> Any:
-        """Return the node that holds what this one's memory holds now."""
-        while node in self._newest:
-            node = self._newest[node]
-        return node
+    def run(self, x: Any, look: Callable[[int, Tensor], None] | None = None) -> Tensor:
+        """Run one batch.
 
-    def wanted(self) -> set[Any]:
-        """Return the nodes that the output depends on."""
-        wanted = {n for n in self._nodes if n.op == "output"}
-        for node in reversed(self._nodes):
-            if node in wanted or (self._changes(node) and any(self._root[w] is self._root[node] for w in wanted)):
-                wanted.update((node, *node.all_input_nodes))
-        return wanted
+        Args:
+            x: (N, *).
+            look: gets the number and the output of each call.
 
-    def passed(self, node: Any) -> None:
-        """Note that a node has run."""
-        if not self._changes(node):
-            return
-        changed, now = self.newest(self._source(node)), self._order[node]
-        for other, root in self._root.items():
-            late = self._order[other] < now and any(self._order[u] > now for u in other.users)
-            if late and root is self._root[node] and self.newest(other) is not changed:
-                raise ValueError(
-                    f"from_torch: {node.name} changes a tensor in place, and {other.name}, which shares its memory, is read "
-                    "later; use the operation that is not in place."
-                )
-        self._newest[changed] = node
+        Raises:
+            ValueError: a function outside of layers that cannot be converted; another order of calls than in the
+                first run; an output that does not depend on the input.
+        """
+        calls: list[Call] = []
+        with _patched(self.layers, functools.partial(self._called, calls, look)), autograd.enable_grad():
+            out = self.model(_made(autograd.as_tensor(x), INPUT))
+        if not isinstance(out, Tensor):
+            raise TypeError(f"Converter: the model returns {type(out).__name__}; expected one tensor.")
+        sources, _ = self._sources(out, calls, "the output")
+        if not sources:
+            raise ValueError(
+                "Converter: the model's output does not depend on its input by functions of grillyx; nothing can be "
+                "converted. Does its forward compute in NumPy?"
+            )
+        if not self.calls:
+            self.calls, self.output = calls, sources
+        elif [(c.path, c.site) for c in calls] != [(c.path, c.site) for c in self.calls]:
+            raise ValueError(
+                f"Converter: the model calls other layers for another batch ({len(calls)} calls, {len(self.calls)} for the "
+                "first batch). A model that is converted must do the same for every input."
+            )
+        return out.detach()
 
-    def _source(self, node: Any) -> Any:
-        return next(iter(node.all_input_nodes), None)
+    def _called(self, calls: list[Call], look: Any, path: str, layer: Module, forward: Any, *inputs: Any) -> Tensor:
+        if len(inputs) != 1 or not isinstance(inputs[0], Tensor):
+            raise TypeError(f"Converter: {path!r} was called with {len(inputs)} inputs; expected one tensor.")
+        x = inputs[0]
+        sources, between = self._sources(x, calls, repr(path))
+        with autograd.no_grad():
+            y = forward(x.detach())
+        number = len(calls)
+        maker = x.maker if isinstance(x, _Made) else None
+        site = sum(c.module is layer for c in calls)
+        calls.append(Call(path, layer, site, sources, maker, between, x.shape, y.shape))
+        if look is not None:
+            look(number, y)
+        return _made(y, number)
 
-    def _changes(self, node: Any) -> bool:
-        """Tell whether a node changes its first input in place."""
-        if node.op == "call_module":
-            return bool(getattr(self._modules[node.target], "inplace", False))
-        if node.op not in ("call_method", "call_function") or self._source(node) is None:
-            return False
-        name = str(node.target) if node.op == "call_method" else getattr(node.target, "__name__", "")
-        in_operator = getattr(node.target, "__module__", "") == "_operator" and name in (
-            "iadd",
-            "isub",
-            "imul",
-            "itruediv",
-        )
-        return in_operator or bool(node.kwargs.get("inplace")) or (name.endswith("_") and not name.endswith("__"))
+    def _sources(self, t: Tensor, calls: list[Call], where: str) -> tuple[frozenset[int], frozenset[str]]:
+        """Walk over the tape back to the layers, and refuse what cannot be converted on the way."""
+        found, names, seen = set(), set(), set()
+        stack: list[Any] = [t]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, _Made):
+                found.add(part.maker)
+            elif part._node is not None and part._node not in seen:
+                node = part._node
+                seen.add(node)
+                active = [p for p in node.parents if p._tracked]
+                single = len(active) == 1 and (node.name != "divide" or active[0] is node.parents[0])
+                if not (node.name in _LINEAR or (node.name in _LINEAR_IN_ONE | {"divide"} and single)):
+                    raise ValueError(_refusal(node.name, len(active), sorted(set(self._before(active, calls))), where))
+                names.add(node.name)
+                stack += active
+        return frozenset(found), frozenset(names)
 
-    def _looks(self, node: Any) -> bool:
-        """Tell whether what a node returns may be its input, or a view of it."""
-        if node.op == "call_module":
-            return kind(self._modules[node.target]) in VIEW_LAYERS
-        return node.op in ("call_method", "call_function") and called(node) in VIEWS and self._source(node) is not None
+    def _before(self, active: list[Any], calls: list[Call]) -> Iterator[str]:
+        seen, stack = set(), list(active)
+        while stack:
+            part = stack.pop()
+            if isinstance(part, _Made):
+                yield "the input" if part.maker == INPUT else repr(calls[part.maker].path)
+            elif part._node is not None and part._node not in seen:
+                seen.add(part._node)
+                stack += [p for p in part._node.parents if p._tracked]
+
+
+_INSTEAD = {
+    "relu": "Use a layer nn.ReLU() for it, one for each place, made in __init__.",
+    "relu6": "Use a layer nn.ReLU6() for it, made in __init__.",
+    "max_pool2d": "Use a layer nn.MaxPool2d for it, made in __init__.",
+    "multiply": "A product of two activations has no spiking counterpart.",
+    "matmul": "A product of two activations has no spiking counterpart.",
+}
+
+
+def _refusal(name: str, active: int, before: list[str], where: str) -> str:
+    what = f"{name} of two activations" if active > 1 and name in _LINEAR_IN_ONE else name
+    return (
+        f"Converter: between {' and '.join(before) or 'the input'} and {where} the model computes {what} outside of a layer, "
+        f"which cannot be converted. {_INSTEAD.get(name, 'Only functions that are linear in the activations can stand there.')}"
+    )
+
+
+@contextmanager
+def _patched(layers: Mapping[str, Module], called: Callable[..., Tensor]) -> Iterator[None]:
+    try:
+        for path, layer in layers.items():
+            vars(layer)["forward"] = functools.partial(called, path, layer, layer.forward)
+        yield
+    finally:
+        for layer in layers.values():
+            vars(layer).pop("forward", None)

@@ -1,5 +1,7 @@
 """Layers, spiking neurons, containers and losses, with torch's and SpikingJelly's names."""
 
+from typing import Any
+
 from grillyx.nn import surrogate, utils
 from grillyx.nn._activations import (
     ELU,
@@ -38,6 +40,7 @@ from grillyx.nn._recurrent import GRU, LSTM
 from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
 from grillyx.nn._snntorch_neurons import Alpha, Leaky, Synaptic
 from grillyx.nn._synapses import SynapseFilter, VotingLayer
+from grillyx.nn._voltage_scaler import VoltageScaler
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -130,8 +133,17 @@ __all__ = [
     "Synaptic",
     "Tanh",
     "Upsample",
+    "VoltageScaler",
     "VotingLayer",
     "WeightedPhaseEncoder",
     "surrogate",
     "utils",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Converter":  # grilly's place for it; the converter is made of layers, and comes after them
+        from grillyx.convert import Converter
+
+        return Converter
+    raise AttributeError(f"module 'grillyx.nn' has no attribute {name!r}")
