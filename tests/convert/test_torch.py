@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grillyx import nn, optim
-from grillyx.convert import GraphModule, from_torch
+from grillyx.convert import Converter, GraphModule, from_torch
 
 torch = pytest.importorskip("torch")
 tnn, tf = torch.nn, torch.nn.functional
@@ -415,3 +415,13 @@ def test_layers_that_are_refused(make, message):
 def test_what_is_no_module(other):
     with pytest.raises(TypeError, match=r"expected a torch nn\.Module, got"):
         from_torch(other)
+
+
+def test_a_resnet_becomes_spiking():
+    module, x = lively(ResNet()).eval(), torch.randn(24, 3, 32, 32)
+    with torch.no_grad():
+        want = module(x).numpy()
+    snn = Converter(from_torch(module), data=x.numpy(), progress=False).convert()
+    assert not any("Norm" in type(m).__name__ for m in snn.modules())  # they are fused
+    near, nearer = (np.abs(snn.simulate(x.numpy(), T=T).numpy() - want).mean() for T in (16, 256))
+    assert nearer < 0.3 * near
