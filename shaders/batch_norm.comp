@@ -1,12 +1,14 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
-// y = (x - mean) * scale + bias for x (samples, channels, inner) and a number for each channel; with BACK, what reaches x:
-// y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread takes a quad where WIDE, else an element.
+// y = (x - mean) * scale + bias for x (samples, channels, inner) and a number for each channel, where STEPS for each channel of
+// each `block` of words; with BACK, what reaches x: y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread takes a
+// quad where WIDE, else an element.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool WIDE = false;
 layout(constant_id = 1) const bool BACK = false;
-layout(push_constant) uniform P { uint n, channels, inner; } p;
+layout(constant_id = 2) const bool STEPS = false;
+layout(push_constant) uniform P { uint n, channels, inner, block; } p;
 INPUT(0, x)
 INPUT(1, g)
 layout(binding = 2) readonly buffer M { float mean[]; };
@@ -22,6 +24,7 @@ void main() {
     uint i = thread();
     if (i >= p.n) return;
     uint c = i / p.inner % p.channels;
+    if (STEPS) c += i / p.block * p.channels;
     if (WIDE) y4[i] = result(c, x4[i], BACK ? g4[i] : vec4(0));
     else y[i] = result(c, vec4(x[i]), vec4(BACK ? g[i] : 0.0)).x;
 }

@@ -12,7 +12,7 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 
-from grillyx import Tensor, plot
+from grillyx import Tensor, nn, plot
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +145,16 @@ def test_accuracy_over_steps_has_a_tick_for_each_number_of_steps() -> None:
     assert [line.get_ydata()[0] for line in ax.lines if line.get_linestyle() == "--"] == [0.95, 0.9]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["4", "8", "16"]
     assert ax.get_xlim()[0] > 2
+
+
+def test_energy() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.IFNode(), nn.Linear(3, 2))
+    with nn.EnergyMonitor(net) as monitor:
+        net(np.array([[1.0, 0.0, 1.0, 1.0]]))
+    ax = plot.energy(monitor, title="a net")
+    dense, ran = ([bar.get_width() for bar in bars] for bars in ax.containers)
+    np.testing.assert_allclose(dense, [12 * 4.6e-3, 6 * 4.6e-3])
+    np.testing.assert_allclose(ran, [9 * 0.9e-3, monitor.layers["2"].energy * 1e9])
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["0 Linear", "2 Linear"]
+    with pytest.raises(ValueError, match="nothing was counted"):
+        plot.energy(nn.EnergyMonitor(net))

@@ -12,6 +12,8 @@ from grillyx.autograd._tensor import (
     is_recorded,
     no_grad,
     to_numpy,
+    unwatched,
+    watched,
     wrap,
 )  # fmt: skip
 
@@ -19,5 +21,5 @@ from grillyx.autograd._backward import run_backward, seed_gradient, settle  # is
 
 __all__ = [
     "NOTHING", "Later", "Link", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
-    "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "wrap",
+    "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "unwatched", "watched", "wrap",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd._tape import Link, Node
-from grillyx.autograd._tensor import NOTHING, Later, Tensor, as_tensor
+from grillyx.autograd._tensor import NOTHING, Later, Tensor, as_tensor, unwatched
 from grillyx.engine.array import Array
 from grillyx.ops import shape as shape_ops
 from grillyx.ops.pointwise import apply, combine
@@ -81,6 +81,7 @@ class _Backward:
         before = slots[t._index]
         slots[t._index] = g if before is None else combine(before, g, "add")
 
+    @unwatched()
     def run(self) -> None:
         while self.heap:
             node = heapq.heappop(self.heap)

@@ -22,6 +22,7 @@ from grillyx.ops import shape as shape_ops
 
 class _Mode(threading.local):
     recording = True
+    watchers: tuple[Callable[..., None], ...] = ()
 
 
 _mode = _Mode()
@@ -248,9 +249,32 @@ def differentiable(op: Callable[..., Any]) -> Callable[..., Any]:
         tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
         value, pullback = op(*[None if t is None else t.array for t in tensors], **options)
         # unary and binary ops are many functions in one; the tape keeps which
-        return wrap(value, pullback, tensors, options.get("name", op.__name__))
+        out = wrap(value, pullback, tensors, options.get("name", op.__name__))
+        for watcher in _mode.watchers:
+            watcher(op, tensors, out, options)
+        return out
 
     return lifted
+
+
+@contextmanager
+def watched(watcher: Callable[..., None]) -> Iterator[None]:
+    """Call ``watcher(op, inputs, output, options)`` after each op on tensors inside the block; gradients are not seen."""
+    _mode.watchers += (watcher,)
+    try:
+        yield
+    finally:
+        _mode.watchers = tuple(w for w in _mode.watchers if w != watcher)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Hide the ops inside the block from all watchers. It also decorates functions."""
+    before, _mode.watchers = _mode.watchers, ()
+    try:
+        yield
+    finally:
+        _mode.watchers = before
 
 
 class Later(Tensor):

@@ -121,8 +121,11 @@ class SpikingMaxPool2d(MaxPool2d, Timed):
     Shape: (N, C, H, W) → (N, C, H', W').
     """
 
-    def __init__(self, *args: Any, spikes: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+        spikes: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode)
         self.spikes = bool(spikes)
         self.reset()
 

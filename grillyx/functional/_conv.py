@@ -71,12 +71,9 @@ def _padding(padding: Any, axes: int, name: str, stride: tuple[int, int], spans:
     return [(n, 2 * n) for n in _tuple(padding, axes, name, "padding", 0)]
 
 
-def _convolve(
-    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, axes: int
-) -> Tensor:
+def windows_of(x: Tensor, w: Tensor, stride: Any, padding: Any, dilation: Any, groups: Any, axes: int) -> ops.Windows:
+    """Return where the windows of a convolution of x (N, C, H, W) lie."""
     name = f"conv{axes}d"
-    x, unbatched = _input(x, axes, name), as_tensor(x).ndim == axes + 1
-    w, b = _weights(weight, bias, lambda v: v.shape[0], axes, name)
     step, spread = _tuple(stride, axes, name, "stride", 1), _tuple(dilation, axes, name, "dilation", 1)
     count = _groups(groups, name)
     if w.shape[0] % count or x.shape[1] != w.shape[1] * count:
@@ -94,11 +91,19 @@ def _convolve(
             f"{name}: a window of {tuple(s + 1 for s in spans)[2 - axes :]} does not fit into an input of shape "
             f"{x.shape[-axes:]} with padding {padding!r}."
         )
-    windows = ops.Windows(
+    return ops.Windows(
         x.shape[1], count, (x.shape[2], x.shape[3]), (out[0], out[1]), (w.shape[2], w.shape[3]), step,
         (borders[0][0], borders[1][0]), spread,
     )  # fmt: skip
-    y = _conv(x, w, b, windows=windows)
+
+
+def _convolve(
+    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any, axes: int
+) -> Tensor:
+    name = f"conv{axes}d"
+    x, unbatched = _input(x, axes, name), as_tensor(x).ndim == axes + 1
+    w, b = _weights(weight, bias, lambda v: v.shape[0], axes, name)
+    y = _conv(x, w, b, windows=windows_of(x, w, stride, padding, dilation, groups, axes))
     return y.reshape(*(() if unbatched else y.shape[:1]), y.shape[1], *y.shape[4 - axes :])
 
 

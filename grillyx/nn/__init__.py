@@ -8,6 +8,7 @@ from grillyx.nn._activations import (
     GELU,
     Hardtanh,
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     ReLU6,
     Sigmoid,
@@ -24,6 +25,7 @@ from grillyx.nn._containers import ModuleList, MultiStepContainer, SeqToANNConta
 from grillyx.nn._conv import Conv1d, Conv2d, ConvTranspose2d
 from grillyx.nn._embedding import Embedding
 from grillyx.nn._encoders import LatencyEncoder, PoissonEncoder, WeightedPhaseEncoder
+from grillyx.nn._energy import EnergyMonitor
 from grillyx.nn._feedback import ElementWiseRecurrentContainer, LinearRecurrentContainer
 from grillyx.nn._gated_neurons import GatedLIFNode
 from grillyx.nn._layers import AvgPool2d, Dropout, Dropout2d, Flatten, Identity, Linear, MaxPool2d
@@ -31,6 +33,7 @@ from grillyx.nn._leaky_neurons import ALIFNode, CUBALIFNode, KLIFNode
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
+from grillyx.nn._neu_norm import NeuNorm
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
 from grillyx.nn._nonlinear_neurons import EIFNode, IzhikevichNode, QIFNode
 from grillyx.nn._norms import GroupNorm, LayerNorm, RMSNorm
@@ -38,6 +41,15 @@ from grillyx.nn._parallel_neurons import PSN, MaskedPSN, SlidingPSN
 from grillyx.nn._recurrent import GRU, LSTM
 from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
 from grillyx.nn._snntorch_neurons import Alpha, Leaky, Synaptic
+from grillyx.nn._spiking_attention import ChannelQKAttention, QKAttention, SpikingSelfAttention, TokenQKAttention
+from grillyx.nn._spiking_norms import (
+    BatchNormThroughTime1d,
+    BatchNormThroughTime2d,
+    TemporalEffectiveBatchNorm1d,
+    TemporalEffectiveBatchNorm2d,
+    ThresholdDependentBatchNorm1d,
+    ThresholdDependentBatchNorm2d,
+)
 from grillyx.nn._synapses import SynapseFilter, VotingLayer
 from grillyx.nn._voltage_scaler import VoltageScaler
 from grillyx.nn.surrogate import (
@@ -67,8 +79,11 @@ __all__ = [
     "BaseNode",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNormThroughTime1d",
+    "BatchNormThroughTime2d",
     "Buffer",
     "CUBALIFNode",
+    "ChannelQKAttention",
     "CheckpointedSequence",
     "Conv1d",
     "Conv2d",
@@ -79,6 +94,7 @@ __all__ = [
     "EIFNode",
     "ElementWiseRecurrentContainer",
     "Embedding",
+    "EnergyMonitor",
     "Erf",
     "FastSigmoid",
     "Flatten",
@@ -97,6 +113,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LinearRecurrentContainer",
+    "LogSoftmax",
     "MSELoss",
     "MaskedPSN",
     "MaxPool2d",
@@ -106,6 +123,7 @@ __all__ = [
     "Monitor",
     "MultiStepContainer",
     "MultiheadAttention",
+    "NeuNorm",
     "Parameter",
     "ParameterList",
     "ParametricLIFNode",
@@ -113,6 +131,7 @@ __all__ = [
     "PiecewiseQuadratic",
     "PoissonEncoder",
     "QIFNode",
+    "QKAttention",
     "RMSNorm",
     "ReLU",
     "ReLU6",
@@ -125,11 +144,17 @@ __all__ = [
     "SoftSign",
     "Softmax",
     "Softplus",
+    "SpikingSelfAttention",
     "SuperSpike",
     "SurrogateFunction",
     "SynapseFilter",
     "Synaptic",
     "Tanh",
+    "TemporalEffectiveBatchNorm1d",
+    "TemporalEffectiveBatchNorm2d",
+    "ThresholdDependentBatchNorm1d",
+    "ThresholdDependentBatchNorm2d",
+    "TokenQKAttention",
     "Upsample",
     "VoltageScaler",
     "VotingLayer",

@@ -158,3 +158,15 @@ class Softmax(_Activation):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """The logarithm of `Softmax`, without overflow.
+
+    Args:
+        dim: the axis; the last by default.
+    """
+
+    def forward(self, x: Any) -> Tensor:
+        """* → *."""
+        return F.log_softmax(x, self.dim)

@@ -1,4 +1,4 @@
-"""What `Module` needs to remember a call: how deep it is, its inputs on the tape, and weak references."""
+"""What `Module` needs to remember a call: which modules are running, its inputs on the tape, and weak references."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from grillyx.autograd import Tensor
 
 
 class _Calls(threading.local):
-    depth = 0  # how many modules are being called, one inside the other
+    def __init__(self) -> None:
+        self.stack: list[Any] = []  # the modules that are being called, one inside the other
 
 
 CALLS = _Calls()
@@ -46,3 +47,26 @@ def strongly(x: Any) -> Any:
     if isinstance(x, weakref.ref):
         return x()
     return tuple(map(strongly, x)) if isinstance(x, tuple) else x
+
+
+def matched(name: str, out: Any, grad: Any) -> list[tuple[Tensor, Any]]:
+    """Return the tensors of an output that have a gradient, each with its own.
+
+    An output may be a tuple that holds tuples and None; `grad` is then like it, or the gradient of its first part.
+    """
+    if isinstance(out, tuple):
+        grads = tuple(grad) if isinstance(grad, (tuple, list)) else (grad, *(None for _ in out[1:]))
+        if len(grads) != len(out):
+            raise ValueError(f"{name}: got {len(grads)} gradients; expected {len(out)}, one for each output.")
+        return [pair for o, g in zip(out, grads, strict=True) if g is not None for pair in matched(name, o, g)]
+    if out is None:
+        raise RuntimeError(
+            f"{name}: the output of the last call is gone; keep a reference to the model's output, and give None for one "
+            "that is None."
+        )
+    if not isinstance(out, Tensor):
+        raise TypeError(
+            f"{name}: the last call returned {type(out).__name__}; expected a tensor or a tuple of tensors. Use "
+            "loss.backward() for other outputs."
+        )
+    return [(out, grad)]

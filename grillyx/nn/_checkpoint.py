@@ -160,11 +160,11 @@ class _Run:
         if again:
             self.silence()
         x = Tensor(rows(self.x.array, piece.first, piece.last), follow)
-        CALLS.depth += 1
+        CALLS.stack.append(self.model)
         try:
             y = self.model(x)
         finally:
-            CALLS.depth -= 1
+            CALLS.stack.pop()
         if not isinstance(y, Tensor):
             raise TypeError(f"CheckpointedSequence: the model returns {type(y).__name__}; expected one tensor.")
         if y.shape[:1] != x.shape[:1]:
@@ -184,6 +184,7 @@ class _Run:
 
         return pull
 
+    @autograd.unwatched()
     def back(
         self, gradients: Sequence[Array | None], learned: Sequence[Parameter], follow: bool
     ) -> tuple[Array | None, list[Array | None], list[Array | None]]:

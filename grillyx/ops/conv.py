@@ -213,6 +213,13 @@ def backward_weight(g: Array, x: Array, bias: bool, v: Windows) -> Array:
     return total
 
 
+def weight_gradient(g: Array, x: Array, shape: tuple[int, ...], v: Windows) -> Array:
+    """Return the gradient of a weight of this shape."""
+    total = backward_weight(g, x, False, v)
+    whole = total if total.shape[1] == v.depth else sliced(total, [0, 0], [1, 1], (shape[0], v.depth))
+    return whole.reshape(shape)
+
+
 def conv(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Result:
     """The convolution of x (N, C, H, W) with weight (O, C / groups, kh, kw), plus bias (O,)."""
     x, v = cast(x, FLOAT), windows
@@ -244,16 +251,10 @@ def conv_transpose(x: Array, weight: Array, bias: Array | None, *, windows: Wind
     x, v = cast(x, FLOAT), windows
     biased, shape = bias is not None, weight.shape
 
-    def weights(g: Array) -> Array:
-        total = backward_weight(x, g, False, v)
-        return (total if total.shape[1] == v.depth else sliced(total, [0, 0], [1, 1], (shape[0], v.depth))).reshape(
-            shape
-        )
-
     def pullback(g: Array) -> Any:
         return (
             lambda: forward(g, weight, None, v),
-            lambda: weights(g),
+            lambda: weight_gradient(x, g, shape, v),
             (lambda: reduced(g, [0, 2, 3], "sum")) if biased else None,
         )
 

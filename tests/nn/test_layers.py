@@ -101,6 +101,7 @@ ACTIVATIONS: list[tuple[nn.Module, Any]] = [
     (nn.GELU("tanh"), lambda x: 0.5 * x * (1 + np.tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)))),
     (nn.SiLU(), lambda x: x * special.expit(x)), (nn.Tanh(), np.tanh), (nn.Sigmoid(), special.expit),
     (nn.Softmax(), lambda x: special.softmax(x, -1)), (nn.Softmax(dim=0), lambda x: special.softmax(x, 0)),
+    (nn.LogSoftmax(), lambda x: special.log_softmax(x, -1)), (nn.LogSoftmax(0), lambda x: special.log_softmax(x, 0)),
 ]  # fmt: skip
 
 
