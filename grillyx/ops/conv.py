@@ -11,7 +11,7 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import Result
-from grillyx.ops.conv_direct import direct, fits, padded_rows, spread, turned
+from grillyx.ops.conv_direct import direct, direct_back, fits, fits_back, padded_rows
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import cast, combine
@@ -171,9 +171,8 @@ def forward(x: Array, w: Array, bias: Array | None, v: Windows) -> Array:
 def backward_input(g: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     """Return what arrives at (N, v.channels, *v.size) from g (N, out_channels, *v.out), plus a bias for each channel."""
     shape = (g.shape[0], v.channels, *v.size)
-    other = turned(g, v)
-    if other is not None:
-        return direct(spread(g, v), w, bias, other, back=True)
+    if fits_back(g, v):
+        return direct_back(g, w, bias, v)
     x = empty(shape)
     if x.size == 0:
         return x

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from grillyx.engine.array import FLOAT, INT, Array, empty
 from grillyx.engine.kernel import grid, kernel

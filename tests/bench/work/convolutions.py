@@ -83,7 +83,8 @@ def training(steps: int = 0, batch: int = 64) -> Work:
         last = [nn.SeqToANNContainer(nn.Flatten(), nn.Linear(3136, 10))]
     else:
         block = [
-            [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)] for a, b in ((1, 32), (32, 64))
+            [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
+            for a, b in ((1, 32), (32, 64))
         ]
         last = [nn.Flatten(), nn.Linear(3136, 10)]
     model = nn.Sequential(*block[0], *block[1], *last)
