@@ -12,8 +12,8 @@ from grillyx.ops import LONGEST_LOOP
 from grillyx.ops.conv_windows import Pair, Windows
 from grillyx.ops.gemm import body
 
-_MOST_STRIDE = 4
-_LONGEST_REACH = 8  # words from the first to the last column of a window
+MOST_STRIDE = 4
+LONGEST_REACH = 8  # words from the first to the last column of a window
 _COST = {1: 36, 2: 51, 4: 82}  # as in gemm_plan
 _EACH = {1: 4, 2: 2}  # kernel rows in a round, by kernel columns
 
@@ -37,14 +37,14 @@ def fits(x: Array, v: Windows) -> bool:
     """Tell whether `direct` can do this."""
     lines = v.channels // v.groups * v.kernel[0]
     usual = (
-        v.stride[1] <= _MOST_STRIDE and (v.kernel[1] - 1) * v.dilation[1] <= _LONGEST_REACH and lines <= LONGEST_LOOP
+        v.stride[1] <= MOST_STRIDE and (v.kernel[1] - 1) * v.dilation[1] <= LONGEST_REACH and lines <= LONGEST_LOOP
     )
     return usual and v.groups <= 65535 and body(x.storage.device) == "subgroup"
 
 
 def fits_back(g: Array, v: Windows) -> bool:
     """Tell whether `direct_back` can do this."""
-    if max(v.stride) > _MOST_STRIDE or 0 in (*g.shape, *v.size):
+    if max(v.stride) > MOST_STRIDE or 0 in (*g.shape, *v.size):
         return False
     return fits(g, replace(v, channels=g.shape[1], stride=(1, 1)))
 

@@ -131,6 +131,7 @@ def test_pieces_of_the_batch_and_of_a_sample(
     """The same values in one piece, and in pieces of the batch and of the rows of each sample."""
     monkeypatch.setattr(ops, "fits", lambda x, v: False)
     monkeypatch.setattr(ops, "fits_back", lambda g, v: False)
+    monkeypatch.setattr(ops.conv_gradient, "fits", lambda x, v: False)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=shape), rng.normal(size=weight)
     if scratch:
