@@ -9,10 +9,11 @@ from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.pointwise import apply, cast, combine
-from grillyx.ops.reduce import reduced
-from grillyx.ops.shape import fill, sliced
+from grillyx.ops.shape import fill
 
-_THREADS = {True: 512, False: 1 << 15}  # that keep a CPU device, or a GPU, busy
+_THREADS = {True: 512, False: 1 << 14}  # that keep a CPU device, or a GPU, busy
+_MOST_PARTS = 128  # of a channel, unless a loop would be too long: a thread joins them
+_EACH = 4  # steps of a thread, where a plane has as many
 
 
 def _layout(x: Array) -> tuple[int, int, int, int]:
@@ -22,30 +23,45 @@ def _layout(x: Array) -> tuple[int, int, int, int]:
     return x.shape[1], inner // words, x.shape[0] * inner // words, words
 
 
-def _sums(x: Array, g: Array | None = None, mean: Array | None = None, scale: float = 1.0) -> Array:
-    """Return the sums (k, channels) of each channel: of x; with `mean` of its squared distance; with g of two products."""
+def _sums(x: Array, g: Array | None = None, mean: Array | None = None) -> tuple[Array, int]:
+    """Return for each part (parts, 2, channels) means and squared distances of x, or sums of g; and the values of a part."""
     channels, inner, total, words = _layout(x)
     wanted = _THREADS[x.storage.device.info.type == "cpu"]
-    parts = max(1, min(-(-wanted // channels), total // 64), -(-total // LONGEST_LOOP))
+    parts = max(1, min(-(-wanted // channels), total // 64, _MOST_PARTS), -(-total // LONGEST_LOOP))
     count = -(-total // parts)
     parts = -(-total // count)
     back = g is not None
-    sums = empty((parts, (1 + back) * channels))
+    sums = empty((parts, 2, channels))
     kernel("batch_norm_sums")(
         grid(parts * channels), 4 * x.size * (1 + back), x=x, g=x if g is None else g, mean=x if mean is None else mean,
-        sums=sums, n=parts * channels, channels=channels, inner=inner, total=total, count=count,
-        WIDE=int(words == 4), SQUARES=int(mean is not None and not back), BACK=int(back),
+        sums=sums, n=parts * channels, channels=channels, inner=inner, total=total, count=count, WIDE=int(words == 4),
+        BACK=int(back),
     )  # fmt: skip
-    return reduced(sums, [0], "sum", scale=scale).reshape((1 + back, channels))
+    return sums, count * words
+
+
+def _statistics(x: Array, weight: Array | None, eps: float) -> tuple[Array, Array, Array, Array]:
+    """Return mean, variance, 1 / sqrt(variance + eps), and that times the weight, of each channel."""
+    sums, count = _sums(x)
+    parts, _, channels = sums.shape
+    mean, var, rstd, scale = (empty((channels,)) for _ in range(4))
+    rest = x.size // channels - (parts - 1) * count
+    kernel("batch_norm_join")(
+        grid(channels), 8 * sums.size, sums=sums, weight=sums if weight is None else weight, mean=mean, var=var,
+        rstd=rstd, scale=scale, n=channels, parts=parts, count=count, rest=rest, eps=eps, WEIGHT=int(weight is not None),
+    )  # fmt: skip
+    return mean, var, rstd, scale
 
 
 def _normalized(x: Array, g: Array | None, mean: Array, scale: Array, bias: Array, a: Array | None) -> Array:
-    channels, inner, _, words = _layout(x)
+    channels, inner, total, words = _layout(x)
     y = empty(x.shape)
-    n = x.size // words
+    each = _EACH if inner >= _EACH else 1
+    chunks = -(-inner // each)
+    n = channels * (total // inner) * chunks
     kernel("batch_norm")(
         grid(n), 8 * x.size, x=x, g=x if g is None else g, mean=mean, scale=scale, bias=bias, a=mean if a is None else a,
-        y=y, n=n, channels=channels, inner=inner, WIDE=int(words == 4), BACK=int(g is not None),
+        y=y, n=n, channels=channels, inner=inner, chunks=chunks, WIDE=int(words == 4), BACK=int(g is not None), EACH=each,
     )  # fmt: skip
     return y
 
@@ -76,38 +92,35 @@ def batch_norm(
         zero = (None if weight is None else channels), (None if bias is None else channels)
         return empty(x.shape), lambda g: (g, *(None if n is None else fill((n,), 0.0) for n in zero))
     if given is None:
-        mean = _sums(x, scale=1.0 / count).reshape((channels,))
-        var = _sums(x, mean=mean, scale=1.0 / count).reshape((channels,))
+        mean, var, rstd, scale = _statistics(x, weight, eps)
         if running is not None:
             _move(mean, var, running, momentum, count)
     else:
         mean, var = given
-    rstd = apply(apply(var, "affine", 1.0, eps), "rsqrt")
-    scale = rstd if weight is None else combine(rstd, weight, "multiply")
+        rstd = apply(apply(var, "affine", 1.0, eps), "rsqrt")
+        scale = rstd if weight is None else combine(rstd, weight, "multiply")
     batch, weighted, biased = given is None, weight is not None, bias is not None
 
     def pullback(g: Array) -> Any:
         found: list[Array] = []
 
-        def summed(which: int) -> Array:
-            """Return the sum of g, or that of g * (x - mean)."""
+        def joined(which: int) -> Array:
+            """Return the gradient of the bias or of the weight, the mean of g, or what x - mean is multiplied by."""
             if not found:
-                both = _sums(x, g, mean)
-                found.extend(sliced(both, [k, 0], [1, 1], (1, channels)).reshape((channels,)) for k in (0, 1))
+                sums, _ = _sums(x, g, mean)
+                found.extend(empty((channels,)) for _ in range(4))
+                kernel("batch_norm_join_backward")(
+                    grid(channels), 4 * sums.size, sums=sums, rstd=rstd, gb=found[0], gw=found[1], mean=found[2],
+                    slope=found[3], n=channels, parts=sums.shape[0], all=count,
+                )  # fmt: skip
             return found[which]
 
         def to_x() -> Array:
             if not batch:
                 return _normalized(g, None, zeros, scale, zeros, None)
-            of_g = apply(summed(0), "affine", 1.0 / count, -0.0)
-            slope = apply(combine(apply(rstd, "square"), summed(1), "multiply"), "affine", 1.0 / count, -0.0)
-            return _normalized(x, g, mean, scale, of_g, slope)
+            return _normalized(x, g, mean, scale, joined(2), joined(3))
 
-        return (
-            to_x,
-            (lambda: combine(rstd, summed(1), "multiply")) if weighted else None,
-            (lambda: summed(0)) if biased else None,
-        )
+        return to_x, (lambda: joined(1)) if weighted else None, (lambda: joined(0)) if biased else None
 
     zeros = fill((channels,), 0.0)
     return _normalized(x, None, mean, scale, zeros if bias is None else bias, None), pullback
