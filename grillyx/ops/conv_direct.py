@@ -14,6 +14,8 @@ from grillyx.ops.gemm import body
 
 MOST_STRIDE = 4
 LONGEST_REACH = 8  # words from the first to the last column of a window
+FEW_HIGH = 4  # rows of the output that a thread of `conv_few.comp` takes
+_FEW, _FEW_TAPS = 3, 25  # output channels of a group, and taps: there all loops over these are unrolled
 _COST = {1: 36, 2: 51, 4: 82}  # as in gemm_plan
 _EACH = {1: 4, 2: 2}  # kernel rows in a round, by kernel columns
 
@@ -49,13 +51,28 @@ def fits_back(g: Array, v: Windows) -> bool:
     return fits(g, replace(v, channels=g.shape[1], stride=(1, 1)))
 
 
+def few(v: Windows, rows: int) -> bool:
+    """Tell whether `conv_few.comp` is the better kernel, for so many output channels in a group."""
+    return rows <= _FEW and 0 < math.prod(v.kernel) <= _FEW_TAPS and max(v.dilation[0], v.stride[0]) <= MOST_STRIDE
+
+
+def few_constants(v: Windows) -> dict[str, int]:
+    """Return the constants of `conv_few.glsl`."""
+    return {
+        "KH": v.kernel[0], "TAPS": v.kernel[1], "SH": v.stride[0], "SW": v.stride[1], "PW": v.padding[1],
+        "DH": v.dilation[0], "DW": v.dilation[1], "HIGH": FEW_HIGH,
+    }  # fmt: skip
+
+
 def padded_rows(x: Array) -> Array:
     """Put zeros at the end of each row, up to whole quads."""
     quads = -(-x.shape[-1] // 4)
     if 4 * quads == x.shape[-1]:
         return x
     y = empty((*x.shape[:-1], 4 * quads))
-    kernel("pad_rows")(grid(y.size // 4), 8 * y.size, x=x, y=y, n=y.size // 4, w=x.shape[-1], quads=quads)
+    kernel("pad_rows")(
+        grid(y.size // 4), 8 * y.size, x=x, y=y, n=y.size // 4, w=x.shape[-1], quads=quads, EVEN=int(x.shape[-1] % 2 == 0)
+    )  # fmt: skip
     return y
 
 
@@ -118,6 +135,22 @@ def _run(
     """Convolve x, whose rows are whole quads; `steps`: words of w from row to row of the result, channel and group."""
     n, channels, (down, across) = x.shape[0], y.shape[1], y.shape[2:]
     rows, own, wide, along = channels // v.groups, v.channels // v.groups, x.shape[-1] // 4, -(-v.out[1] // 4)
+    output = {
+        "oh": v.out[0], "along": along, "ow": v.out[1], "area": down * across, "line": part.step[0] * across,
+        "first": part.start[0] * across + part.start[1], "h": v.size[0], "wide": wide, "ph": v.padding[0],
+        "BIAS": int(bias is not None), "WIDE": int(part.step[1] == 1 and across % 4 == 0), "OUT": part.step[1],
+    }  # fmt: skip
+    values = n * channels * math.prod(v.out)
+    work = max(4 * (x.size + values), values * own * math.prod(v.kernel) // 8)
+    if few(v, rows):
+        blocks = -(-v.out[0] // FEW_HIGH)
+        threads = n * channels * blocks * along
+        kernel("conv_few")(
+            grid(threads), work, x=x, w=w, bias=w if bias is None else bias, y=y, n=threads, M=rows, channels=channels,
+            cg=own, blocks=blocks, row_step=steps[0], channel_step=steps[1], group_step=steps[2], tap=part.first,
+            down=part.taps[0], right=part.taps[1], **output, **few_constants(v),
+        )  # fmt: skip
+        return
     height = -(-rows // 4) * 4
     weights = empty((v.groups * own * math.prod(v.kernel), height))
     if weights.size:
@@ -131,13 +164,9 @@ def _run(
     total = n * v.out[0] * along
     tiles = -(-total // sg)
     columns, lines, _ = grid(tiles * -(-rows // (high * sg)), 1)
-    values = n * channels * math.prod(v.out)
     kernel("conv_subgroup")(
-        (columns, lines, v.groups), max(4 * (x.size + values), values * own * math.prod(v.kernel) // 8), x=x, w=weights,
-        bias=weights if bias is None else bias, y=y, M=rows, height=height, total=total, across=tiles, cg=own,
-        channels=v.channels, kh=v.kernel[0], h=v.size[0], wide=wide, oh=v.out[0], along=along, ow=v.out[1], sh=v.stride[0],
-        ph=v.padding[0], dh=v.dilation[0], area=down * across, line=part.step[0] * across,
-        first=part.start[0] * across + part.start[1], local_size=sg, SG=sg, RA=high, TAPS=v.kernel[1], DW=v.dilation[1],
-        PW=v.padding[1], SW=v.stride[1], EACH=_EACH.get(v.kernel[1], 1), BIAS=int(bias is not None),
-        WIDE=int(part.step[1] == 1 and across % 4 == 0), OUT=part.step[1],
+        (columns, lines, v.groups), work, x=x, w=weights, bias=weights if bias is None else bias, y=y, M=rows,
+        height=height, total=total, across=tiles, cg=own, channels=v.channels, kh=v.kernel[0], sh=v.stride[0],
+        dh=v.dilation[0], local_size=sg, SG=sg, RA=high, TAPS=v.kernel[1], DW=v.dilation[1], PW=v.padding[1],
+        SW=v.stride[1], EACH=_EACH.get(v.kernel[1], 1), **output,
     )  # fmt: skip
