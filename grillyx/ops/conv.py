@@ -220,10 +220,15 @@ def _columns_of(x: Array, first: int, count: int) -> Array:
 
 def conv(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Result:
     """The convolution of x (N, C, H, W) with weight (O, C / groups, kh, kw), plus bias (O,)."""
-    x, v = cast(x, FLOAT), windows
+    before, out = x.shape, (x.shape[0], weight.shape[0], *windows.out)
+    v = windows.flattened()
+    x = cast(x, FLOAT).reshape((*before[:2], *v.size))
     biased, shape = bias is not None, weight.shape
 
     def pullback(g: Array) -> Any:
+        g = g.reshape((*out[:2], *v.out))
+        if fits_back(g, v) and conv_gradient.fits(x, v):
+            g = padded_rows(g)  # once for both
         found: list[tuple[Array, Array | None]] = []
 
         def both() -> tuple[Array, Array | None]:
@@ -232,12 +237,12 @@ def conv(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Re
             return found[0]
 
         return (
-            lambda: backward_input(g, weight, None, v),
+            lambda: backward_input(g, weight, None, v).reshape(before),
             lambda: both()[0].reshape(shape),
             (lambda: both()[1]) if biased else None,
         )
 
-    return forward(x, weight, bias, v), pullback
+    return forward(x, weight, bias, v).reshape(out), pullback
 
 
 def conv_transpose(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Result:

@@ -38,9 +38,7 @@ class _Part:
 def fits(x: Array, v: Windows) -> bool:
     """Tell whether `direct` can do this."""
     lines = v.channels // v.groups * v.kernel[0]
-    usual = (
-        v.stride[1] <= MOST_STRIDE and (v.kernel[1] - 1) * v.dilation[1] <= LONGEST_REACH and lines <= LONGEST_LOOP
-    )
+    usual = v.stride[1] <= MOST_STRIDE and (v.kernel[1] - 1) * v.dilation[1] <= LONGEST_REACH and lines <= LONGEST_LOOP
     return usual and v.groups <= 65535 and body(x.storage.device) == "subgroup"
 
 

@@ -46,7 +46,10 @@ def weight_gradient(g: Array, x: Array, bias: bool, v: Windows) -> tuple[Array, 
     high = _high(rows, each * v.kernel[1], loads, sg)
     total, tiles = samples * down * along, -(-lines // (sg * each))
     at_once = tiles * -(-rows // (high * sg))
-    wanted = max((x.size + g.size) // _CACHED, -(-_ENOUGH // (at_once * v.groups)), -(-total // LONGEST_LOOP))
+    most = 65535 // v.groups  # workgroups along z
+    wanted = max(
+        min((x.size + g.size) // _CACHED, most), -(-_ENOUGH // (at_once * v.groups)), -(-total // LONGEST_LOOP)
+    )
     count = max(-(-total // wanted), min(_SHORTEST, LONGEST_LOOP))
     parts = -(-total // count)
     gw, sums = empty((parts, channels * v.depth)), empty((parts, channels)) if bias else None
