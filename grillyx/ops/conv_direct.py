@@ -14,7 +14,7 @@ from grillyx.ops.gemm import body
 
 MOST_STRIDE = 4
 LONGEST_REACH = 8  # words from the first to the last column of a window
-FEW_HIGH = 4  # rows of the output that a thread of `conv_few.comp` takes
+_FEW_HIGH = (4, 7)  # rows of the output that a thread of `conv_few.comp` may take
 _FEW, _FEW_TAPS = 3, 25  # output channels of a group, and taps: there all loops over these are unrolled
 _COST = {1: 36, 2: 51, 4: 82}  # as in gemm_plan
 _EACH = {1: 4, 2: 2}  # kernel rows in a round, by kernel columns
@@ -55,10 +55,11 @@ def few(v: Windows, rows: int) -> bool:
 
 
 def few_constants(v: Windows) -> dict[str, int]:
-    """Return the constants of `conv_few.glsl`."""
+    """Return the constants of `conv_few.glsl`, with as many rows for a thread as leave little to do."""
+    high = min(_FEW_HIGH, key=lambda n: -(-v.out[0] // n) * (n + 3))
     return {
         "KH": v.kernel[0], "TAPS": v.kernel[1], "SH": v.stride[0], "SW": v.stride[1], "PW": v.padding[1],
-        "DH": v.dilation[0], "DW": v.dilation[1], "HIGH": FEW_HIGH,
+        "DH": v.dilation[0], "DW": v.dilation[1], "HIGH": high,
     }  # fmt: skip
 
 
@@ -141,12 +142,13 @@ def _run(
     values = n * channels * math.prod(v.out)
     work = max(4 * (x.size + values), values * own * math.prod(v.kernel) // 8)
     if few(v, rows):
-        blocks = -(-v.out[0] // FEW_HIGH)
+        constants = few_constants(v)
+        blocks = -(-v.out[0] // constants["HIGH"])
         threads = n * channels * blocks * along
         kernel("conv_few")(
             grid(threads), work, x=x, w=w, bias=w if bias is None else bias, y=y, n=threads, M=rows, channels=channels,
             cg=own, blocks=blocks, row_step=steps[0], channel_step=steps[1], group_step=steps[2], tap=part.first,
-            down=part.taps[0], right=part.taps[1], **output, **few_constants(v),
+            down=part.taps[0], right=part.taps[1], **output, **constants,
         )  # fmt: skip
         return
     height = -(-rows // 4) * 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grillyx.engine.array import Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP
-from grillyx.ops.conv_direct import FEW_HIGH, LONGEST_REACH, MOST_STRIDE, few, few_constants, padded_rows
+from grillyx.ops.conv_direct import LONGEST_REACH, MOST_STRIDE, few, few_constants, padded_rows
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import body
 from grillyx.ops.reduce import reduced
@@ -73,16 +73,18 @@ def _joined(gw: Array, sums: Array | None, v: Windows) -> tuple[Array, Array | N
 
 def _few(g: Array, x: Array, bias: bool, v: Windows) -> tuple[Array, Array | None]:
     samples, channels, down, across = g.shape
-    own, along, blocks = v.channels // v.groups, across // 4, -(-down // FEW_HIGH)
+    constants = few_constants(v)
+    high = constants["HIGH"]
+    own, along, blocks = v.channels // v.groups, across // 4, -(-down // high)
     total = samples * blocks * along
     wanted = max(-(-_THREADS // (channels * own)), -(-total // LONGEST_LOOP))
-    count = max(-(-total // wanted), min(_SHORTEST // FEW_HIGH, LONGEST_LOOP))
+    count = max(-(-total // wanted), min(_SHORTEST // high, LONGEST_LOOP))
     parts = -(-total // count)
     gw, sums = empty((parts, channels * v.depth)), empty((parts, channels)) if bias else None
     n = parts * channels * own
     kernel("conv_few_gradient")(
         grid(n), max(4 * (x.size + g.size), g.size * v.depth // 8), x=x, g=g, gw=gw, sums=gw if sums is None else sums,
         n=n, M=channels // v.groups, channels=channels, cg=own, h=v.size[0], wide=x.shape[3] // 4, oh=down, along=along,
-        blocks=blocks, ph=v.padding[0], total=total, count=count, SUMS=int(bias), **few_constants(v),
+        blocks=blocks, ph=v.padding[0], total=total, count=count, SUMS=int(bias), **constants,
     )  # fmt: skip
     return _joined(gw, sums, v)
