@@ -145,6 +145,46 @@ def curves(history: Mapping[str, Sequence[float]], ax: Any = None, *, ylabel: st
     return ax
 
 
+def accuracy_over_steps(
+    accuracy: Mapping[int, float],
+    reference: float | None = None,
+    ax: Any = None,
+    *,
+    label: str = "SNN",
+    title: str = "",
+) -> Any:
+    """Draw how right a converted network is after T steps.
+
+    Args:
+        accuracy: T → share of right answers, as an evaluation of a converted network gives it.
+        reference: of the network that was converted, drawn as a dashed line.
+        ax: matplotlib axes; new ones by default. Several calls with the same axes draw several curves.
+        label: in the legend.
+        title: above the axes.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    ax = _axes(ax, "accuracy_over_steps")
+    steps = sorted(accuracy)
+    (line,) = ax.plot(steps, [accuracy[t] for t in steps], linewidth=1.8, marker="o", markersize=3.5, label=label)
+    if reference is not None:
+        ax.axhline(reference, color=line.get_color(), linewidth=1.0, linestyle="--", alpha=0.7)
+    ax.set_xscale("log", base=2)
+    ticks = sorted({int(t) for curve in ax.lines for t in curve.get_xdata() if t >= 1})  # of all curves so far
+    ax.set_xticks(ticks, [str(t) for t in ticks])
+    ax.xaxis.minorticks_off()
+    ax.legend(frameon=False, fontsize=8, loc="lower right")
+    ax.grid(axis="y", color=LIGHT, linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.set(xlabel="time steps T (dashed: the network before)" if reference is not None else "time steps T")
+    ax.set(ylabel="accuracy", title=title)
+    return ax
+
+
 def overview(
     samples: Sequence[Sample], loss: Sequence[float], accuracy: Mapping[str, Sequence[float]], title: str = ""
 ) -> Any:

@@ -3,14 +3,15 @@
 #extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
 #include "divide.glsl"
-// y = (x - mean) * scale + bias for x (samples, channels, inner) and a number for each channel; with BACK, what reaches x:
-// y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread takes EACH steps, `chunks` apart, of a channel of a sample:
-// quads where WIDE, else elements.
+// y = (x - mean) * scale + bias for x (samples, channels, inner) and a number for each channel, where STEPS for each channel of
+// each `block` of lines; with BACK, what reaches x: y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread takes EACH words,
+// `chunks` apart, of a line, a channel of a sample: quads where WIDE, else elements.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool WIDE = false;
 layout(constant_id = 1) const bool BACK = false;
 layout(constant_id = 2) const uint EACH = 1;
-layout(push_constant) uniform P { uint n, channels, inner, chunks; } p;
+layout(constant_id = 3) const bool STEPS = false;
+layout(push_constant) uniform P { uint n, channels, inner, chunks, block; } p;
 INPUT(0, x)
 INPUT(1, g)
 layout(binding = 2) readonly buffer M { float mean[]; };
@@ -22,6 +23,7 @@ void main() {
     uint i = thread();
     if (i >= p.n) return;
     uint line = divided(i, p.chunks), first = i - line * p.chunks, c = line - divided(line, p.channels) * p.channels;
+    if (STEPS) c += divided(line, p.block) * p.channels;
     uint inner = p.inner, chunks = p.chunks;
     float m = mean[c], s = scale[c], b = bias[c], slope = BACK ? a[c] : 0.0;
     [[unroll]] for (uint k = 0; k < EACH; k++) {

@@ -247,7 +247,8 @@ def differentiable(op: Callable[..., Any]) -> Callable[..., Any]:
     def lifted(*inputs: Any, **options: Any) -> Any:
         tensors = [x if x is None or isinstance(x, Tensor) else Tensor(x) for x in inputs]
         value, pullback = op(*[None if t is None else t.array for t in tensors], **options)
-        return wrap(value, pullback, tensors, op.__name__)
+        # unary and binary ops are many functions in one; the tape keeps which
+        return wrap(value, pullback, tensors, options.get("name", op.__name__))
 
     return lifted
 

@@ -1,5 +1,7 @@
 """Layers, spiking neurons, containers and losses, with torch's and SpikingJelly's names."""
 
+from typing import Any
+
 from grillyx.nn import surrogate, utils
 from grillyx.nn._activations import (
     ELU,
@@ -29,6 +31,7 @@ from grillyx.nn._leaky_neurons import ALIFNode, CUBALIFNode, KLIFNode
 from grillyx.nn._losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss
 from grillyx.nn._module import Buffer, Module, Parameter
 from grillyx.nn._monitor import Monitor
+from grillyx.nn._neu_norm import NeuNorm
 from grillyx.nn._neurons import BaseNode, IFNode, LIFNode, ParametricLIFNode
 from grillyx.nn._nonlinear_neurons import EIFNode, IzhikevichNode, QIFNode
 from grillyx.nn._norms import GroupNorm, LayerNorm, RMSNorm
@@ -36,7 +39,17 @@ from grillyx.nn._parallel_neurons import PSN, MaskedPSN, SlidingPSN
 from grillyx.nn._recurrent import GRU, LSTM
 from grillyx.nn._resize import AdaptiveAvgPool2d, Upsample
 from grillyx.nn._snntorch_neurons import Alpha, Leaky, Synaptic
+from grillyx.nn._spiking_attention import ChannelQKAttention, QKAttention, SpikingSelfAttention, TokenQKAttention
+from grillyx.nn._spiking_norms import (
+    BatchNormThroughTime1d,
+    BatchNormThroughTime2d,
+    TemporalEffectiveBatchNorm1d,
+    TemporalEffectiveBatchNorm2d,
+    ThresholdDependentBatchNorm1d,
+    ThresholdDependentBatchNorm2d,
+)
 from grillyx.nn._synapses import SynapseFilter, VotingLayer
+from grillyx.nn._voltage_scaler import VoltageScaler
 from grillyx.nn.surrogate import (
     ATan,
     Erf,
@@ -64,8 +77,11 @@ __all__ = [
     "BaseNode",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BatchNormThroughTime1d",
+    "BatchNormThroughTime2d",
     "Buffer",
     "CUBALIFNode",
+    "ChannelQKAttention",
     "CheckpointedSequence",
     "Conv1d",
     "Conv2d",
@@ -103,6 +119,7 @@ __all__ = [
     "Monitor",
     "MultiStepContainer",
     "MultiheadAttention",
+    "NeuNorm",
     "Parameter",
     "ParameterList",
     "ParametricLIFNode",
@@ -110,6 +127,7 @@ __all__ = [
     "PiecewiseQuadratic",
     "PoissonEncoder",
     "QIFNode",
+    "QKAttention",
     "RMSNorm",
     "ReLU",
     "ReLU6",
@@ -122,14 +140,29 @@ __all__ = [
     "SoftSign",
     "Softmax",
     "Softplus",
+    "SpikingSelfAttention",
     "SuperSpike",
     "SurrogateFunction",
     "SynapseFilter",
     "Synaptic",
     "Tanh",
+    "TemporalEffectiveBatchNorm1d",
+    "TemporalEffectiveBatchNorm2d",
+    "ThresholdDependentBatchNorm1d",
+    "ThresholdDependentBatchNorm2d",
+    "TokenQKAttention",
     "Upsample",
+    "VoltageScaler",
     "VotingLayer",
     "WeightedPhaseEncoder",
     "surrogate",
     "utils",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Converter":  # grilly's place for it; the converter is made of layers, and comes after them
+        from grillyx.convert import Converter
+
+        return Converter
+    raise AttributeError(f"module 'grillyx.nn' has no attribute {name!r}")

@@ -46,3 +46,26 @@ def strongly(x: Any) -> Any:
     if isinstance(x, weakref.ref):
         return x()
     return tuple(map(strongly, x)) if isinstance(x, tuple) else x
+
+
+def matched(name: str, out: Any, grad: Any) -> list[tuple[Tensor, Any]]:
+    """Return the tensors of an output that have a gradient, each with its own.
+
+    An output may be a tuple that holds tuples and None; `grad` is then like it, or the gradient of its first part.
+    """
+    if isinstance(out, tuple):
+        grads = tuple(grad) if isinstance(grad, (tuple, list)) else (grad, *(None for _ in out[1:]))
+        if len(grads) != len(out):
+            raise ValueError(f"{name}: got {len(grads)} gradients; expected {len(out)}, one for each output.")
+        return [pair for o, g in zip(out, grads, strict=True) if g is not None for pair in matched(name, o, g)]
+    if out is None:
+        raise RuntimeError(
+            f"{name}: the output of the last call is gone; keep a reference to the model's output, and give None for one "
+            "that is None."
+        )
+    if not isinstance(out, Tensor):
+        raise TypeError(
+            f"{name}: the last call returned {type(out).__name__}; expected a tensor or a tuple of tensors. Use "
+            "loss.backward() for other outputs."
+        )
+    return [(out, grad)]

@@ -10,7 +10,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor, to_numpy
-from grillyx.nn._calls import CALLS, enter, strongly, weakly
+from grillyx.nn._calls import CALLS, enter, matched, strongly, weakly
 from grillyx.nn._parts import Buffer, Handle, IncompatibleKeys, Parameter
 
 
@@ -57,11 +57,13 @@ class Module:
 
         Args:
             grad: of the output's shape; or without its leading time axis, and then the gradient of the mean over
-                time: it is repeated and divided by T.
+                time: it is repeated and divided by T. For an output that is a tuple: that of the first part, or a tuple
+                with one for each, and None where there is none.
 
         Raises:
             RuntimeError: there was no call before, or it was made under `no_grad`.
             ValueError: the gradient has another shape.
+            TypeError: the output holds something else than tensors.
         """
         name = type(self).__name__
         if self._call is None:
@@ -69,21 +71,8 @@ class Module:
                 f"{name}.backward: no forward pass to continue from; call the module first, not under no_grad()."
             )
         inputs, out = (strongly(x) for x in self._call)
-        outputs, grads = (out, grad) if isinstance(out, tuple) else ((out,), (grad,))
-        if any(o is not None and not isinstance(o, Tensor) for o in outputs):
-            raise TypeError(
-                f"{name}.backward: the last call returned {type(out).__name__}; expected a tensor or a tuple of tensors. "
-                "Use loss.backward() for other outputs."
-            )
-        if any(o is None for o in outputs):
-            raise RuntimeError(
-                f"{name}.backward: the output of the last call is gone; keep a reference to the model's output."
-            )
-        if len(grads) != len(outputs):
-            raise ValueError(
-                f"{name}.backward: got {len(grads)} gradients; expected {len(outputs)}, one for each output."
-            )
-        seeds = [(o, self._seed(g, o)) for o, g in zip(outputs, grads, strict=True) if g is not None]
+        pairs = matched(f"{name}.backward", out, grad)
+        seeds = [(o, self._seed(g, o)) for o, g in pairs]
         if not any(o.requires_grad or o._tracked for o, _ in seeds):
             raise RuntimeError(
                 f"{name}.backward: the last call recorded nothing; no parameter in it learns, and no input holds floats."

@@ -170,6 +170,68 @@ def test_several_inputs_and_outputs() -> None:
     np.testing.assert_allclose(ga.numpy() + gb.numpy(), 2 * g * a, 1e-5)
 
 
+def test_the_first_of_several_outputs() -> None:
+    class Nested(nn.Module):
+        def forward(self, a: Any) -> tuple[Any, ...]:
+            return a * 2.0, None, (a * 3.0, a * 5.0)
+
+    a, g = normal(3), normal(3, seed=1)
+    for grad, factor in (
+        (g, 2.0), (Tensor(g), 2.0), ((g, None, None), 2.0), ((None, None, (None, g)), 5.0), ([g, None, (g, g)], 10.0),
+    ):  # fmt: skip
+        module = Nested()
+        out = module(a)
+        np.testing.assert_allclose(module.backward(grad).numpy(), factor * g, 1e-6)
+        del out
+    module = Nested()
+    out = module(a)
+    with pytest.raises(ValueError, match=r"Nested.backward: got 3 gradients; expected 2, one for each output"):
+        module.backward((g, None, (g, g, g)))
+    with pytest.raises(
+        ValueError, match=r"Nested.backward: the gradient has the wrong shape, got \(2,\); expected \(3,\)"
+    ):
+        module.backward(np.ones(2))
+    with pytest.raises(RuntimeError, match=r"the output of the last call is gone.*give None for one that is None"):
+        module.backward((g, g, None))
+    np.testing.assert_allclose(module.backward(g).numpy(), 2.0 * g, 1e-6)  # nothing had been used up
+    del out
+
+
+SEVERAL: list[tuple[Callable[[], nn.Module], dict[str, Any], Callable[[Any], tuple]]] = [
+    (lambda: nn.LSTM(5, 4, 2), {}, lambda out: (out[0], *out[1])),
+    (lambda: nn.GRU(5, 4, bidirectional=True), {}, lambda out: out),
+    (lambda: nn.MultiheadAttention(5, 1), {"need_weights": False}, lambda out: out[:1]),
+    (lambda: nn.MultiheadAttention(5, 1), {"need_weights": True}, lambda out: out),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("k", range(len(SEVERAL)))
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_layers_with_several_outputs(k: int, all_of_them: bool) -> None:
+    make, options, flat = SEVERAL[k]
+    found = []
+    for by_hand in (False, True):
+        grillyx.manual_seed(7)
+        module = make()
+        count = 3 if k > 1 else 1
+        x = [Tensor(normal(4, 2, 5, seed=j), requires_grad=not by_hand) for j in range(count)]
+        out = module(*x, **options)
+        parts = flat(out)
+        g = [normal(*p.shape, seed=j) for j, p in enumerate(parts)]
+        if not by_hand:
+            sum(
+                (p * w).sum() for p, w in (list(zip(parts, g, strict=True)) if all_of_them else [(parts[0], g[0])])
+            ).backward()
+            gx = [t.grad for t in x]
+        else:
+            like = {0: (g[0], tuple(g[1:])), 1: tuple(g), 2: (g[0], None), 3: tuple(g)}[k]
+            got = module.backward(like if all_of_them else g[0])
+            gx = list(got) if count > 1 else [got]
+        found.append({f"x{j}": t.numpy() for j, t in enumerate(gx)} | grads_of(module))
+    assert np.abs(found[0]["x0"]).max() > 0
+    same(*found)
+
+
 def test_an_input_that_is_not_used_or_holds_integers() -> None:
     class Half(nn.Module):
         def forward(self, a: Any, b: Any) -> Tensor:
