@@ -4,8 +4,8 @@
 #include "common.glsl"
 #include "divide.glsl"
 // y = (x - mean) * scale + bias for x (samples, channels, inner) and a number for each channel, where STEPS for each channel of
-// each `block` of lines; with BACK, what reaches x: y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread takes EACH words,
-// `chunks` apart, of a line, a channel of a sample: quads where WIDE, else elements.
+// each `block` of lines; with BACK, what reaches x: y = scale * (g - b - (x - mean) * a), where b is in `bias`. A thread
+// takes EACH words, `chunks` apart, of a line, which is a channel of a sample: quads where WIDE, else elements.
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool WIDE = false;
 layout(constant_id = 1) const bool BACK = false;
