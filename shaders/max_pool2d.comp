@@ -1,25 +1,48 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
-// The maximum of each window of x (planes, h, w): y and where it was, index (planes, oh, ow), the first of equal ones.
-layout(local_size_x = 64) in;
-layout(push_constant) uniform P { uint n; int h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw; } p;
+#include "pool2d.glsl"
+// The maximum of each window of x: y and where it was, index (planes, oh, ow), the first of equal ones. A thread takes EACH
+// neighbours of y.
 layout(binding = 0) readonly buffer X { float x[]; };
-layout(binding = 1) buffer Y { float y[]; };
+layout(binding = 0) readonly buffer X2 { vec2 x2[]; };
+OUTPUT(1, y)
 layout(binding = 2) buffer I { int index[]; };
+layout(binding = 2) buffer I4 { ivec4 index4[]; };
 void main() {
     uint i = thread();
     if (i >= p.n) return;
-    int c = int(i) % p.ow, r = (int(i) / p.ow) % p.oh, plane = int(i) / (p.ow * p.oh);
-    float best = uintBitsToFloat(0xFF800000u);
-    int found = -1;
-    for (int a = 0; a < p.kh; a++)
-        for (int b = 0; b < p.kw; b++) {
-            int u = r * p.sh - p.ph + a * p.dh, v = c * p.sw - p.pw + b * p.dw;
-            if (u < 0 || u >= p.h || v < 0 || v >= p.w) continue;
-            float value = x[(plane * p.h + u) * p.w + v];
-            if (found < 0 || value > best || isnan(value)) { best = value; found = u * p.w + v; }
+    Place at = place(EACH * i, p.oh, p.ow);
+    int h = p.h, w = p.w, oh = p.oh, ow = p.ow;
+    vec4 values;
+    ivec4 places;
+    [[unroll]] for (uint q = 0; q < EACH; q++) {
+        float best = uintBitsToFloat(0xFF800000u);
+        int found = -1, top = at.row * SH - PH, left = at.column * SW - PW, start = at.plane * h;
+        for (int a = 0; a < KH; a++) {
+            int u = top + a * DH;
+            vec2 both = vec2(0);
+            if (PAIRS) both = x2[(start + u) * (w / 2) + at.column];
+            for (int b = 0; b < KW; b++) {
+                int v = left + b * DW;
+                bool inside = PAIRS || (u >= 0 && u < h && v >= 0 && v < w);
+                float value = PAIRS ? both[b] : x[inside ? (start + u) * w + v : 0];
+                if (inside && (found < 0 || value > best || isnan(value))) {
+                    best = value;
+                    found = u * w + v;
+                }
+            }
         }
-    y[i] = best;
-    index[i] = found;
+        values[q] = best;
+        places[q] = found;
+        advance(at, oh, ow);
+    }
+    if (EACH == 4) {
+        y4[i] = values;
+        index4[i] = places;
+    } else {
+        y[i] = values.x;
+        index[i] = places.x;
+    }
 }

@@ -1,25 +1,52 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
-// Each element of gx looks at the windows that it lies in, so the order of the sum is always the same.
-layout(local_size_x = 64) in;
-layout(push_constant) uniform P { uint n; int h, w, oh, ow, kh, kw, sh, sw, ph, pw, dh, dw; } p;
-layout(binding = 0) readonly buffer G { float gy[]; };
+#include "pool2d.glsl"
+// Each element of gx looks at the windows that it lies in, so the order of the sum is always the same. A thread takes EACH
+// neighbours of gx; or, where windows are PAIRS, of gy, and what lies below and beside them.
+INPUT(0, gy)
 layout(binding = 1) readonly buffer I { int index[]; };
-layout(binding = 2) buffer GX { float gx[]; };
+layout(binding = 1) readonly buffer I4 { ivec4 index4[]; };
+OUTPUT(2, gx)
+layout(binding = 2) buffer GX2 { vec2 gx2[]; };
+void pairs(uint i) {
+    Place at = place(4 * i, p.oh, p.ow);
+    int h = p.h, w = p.w, oh = p.oh, ow = p.ow;
+    vec4 g4 = gy4[i];
+    ivec4 all = index4[i];
+    [[unroll]] for (uint q = 0; q < 4; q++) {
+        int u = 2 * at.row, to = (at.plane * h + u) * ow + at.column, k = all[q] - u * w - 2 * at.column;
+        float g = g4[q];
+        if (4 * i + q < uint(p.planes * oh * ow)) {
+            gx2[to] = vec2(k == 0 ? g : 0.0, k == 1 ? g : 0.0);
+            gx2[to + ow] = vec2(k == w ? g : 0.0, k == w + 1 ? g : 0.0);
+            if (2 * at.row + 3 == h) gx2[to + 2 * ow] = vec2(0); // the last row of an odd number
+        }
+        advance(at, oh, ow);
+    }
+}
 void main() {
     uint i = thread();
     if (i >= p.n) return;
-    int v = int(i) % p.w, u = (int(i) / p.w) % p.h, plane = int(i) / (p.w * p.h);
-    float sum = 0.0;
-    for (int a = 0; a < p.kh; a++)
-        for (int b = 0; b < p.kw; b++) {
-            int r = u + p.ph - a * p.dh, c = v + p.pw - b * p.dw;
-            if (r < 0 || c < 0 || r % p.sh != 0 || c % p.sw != 0) continue;
-            r /= p.sh; c /= p.sw;
-            if (r >= p.oh || c >= p.ow) continue;
-            int at = (plane * p.oh + r) * p.ow + c;
-            if (index[at] == u * p.w + v) sum += gy[at];
-        }
-    gx[i] = sum;
+    if (PAIRS) {
+        pairs(i);
+        return;
+    }
+    int h = p.h, w = p.w, oh = p.oh, ow = p.ow;
+    Place at = place(EACH * i, h, w);
+    vec4 sums = vec4(0);
+    [[unroll]] for (uint q = 0; q < EACH; q++) {
+        int bottom = (at.row + PH) / SH, right = (at.column + PW) / SW, start = at.plane * oh, here = at.row * w + at.column;
+        for (int a = 0; a < MOST_H; a++)
+            for (int b = 0; b < MOST_W; b++) {
+                int r = bottom - a, c = right - b;
+                bool inside = r >= 0 && r < oh && c >= 0 && c < ow;
+                int from = inside ? (start + r) * ow + c : 0;
+                if (inside && index[from] == here) sums[q] += gy[from];
+            }
+        advance(at, h, w);
+    }
+    if (EACH == 4) gx4[i] = sums;
+    else gx[i] = sums.x;
 }

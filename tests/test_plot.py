@@ -13,6 +13,7 @@ from matplotlib import pyplot
 from matplotlib.collections import LineCollection
 
 from grillyx import Tensor, nn, plot
+from grillyx.plot._style import BLUE, ORANGE
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +46,8 @@ def test_raster_marks_every_spike() -> None:
 def test_raster_highlights_a_neuron() -> None:
     spikes = np.ones((4, 3))
     drawn = marks(plot.raster(spikes, highlight=1))
-    assert drawn[plot.ORANGE] == {(t, 1) for t in range(4)}
-    assert drawn[plot.BLUE] == {(t, n) for t in range(4) for n in (0, 2)}
+    assert drawn[ORANGE] == {(t, 1) for t in range(4)}
+    assert drawn[BLUE] == {(t, n) for t in range(4) for n in (0, 2)}
 
 
 def test_raster_of_currents_is_an_image() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from grillyx.engine.array import FLOAT, Array, empty
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
-from grillyx.ops import Result
-from grillyx.ops.conv_direct import direct, fits, padded_rows, spread, turned
+from grillyx.ops import Result, conv_gradient
+from grillyx.ops.conv_direct import direct, direct_back, fits, fits_back, padded_rows
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import NN, NT, TN, Matrices, product
 from grillyx.ops.pointwise import cast, combine
@@ -171,9 +171,8 @@ def forward(x: Array, w: Array, bias: Array | None, v: Windows) -> Array:
 def backward_input(g: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     """Return what arrives at (N, v.channels, *v.size) from g (N, out_channels, *v.out), plus a bias for each channel."""
     shape = (g.shape[0], v.channels, *v.size)
-    other = turned(g, v)
-    if other is not None:
-        return direct(spread(g, v), w, bias, other, back=True)
+    if fits_back(g, v):
+        return direct_back(g, w, bias, v)
     x = empty(shape)
     if x.size == 0:
         return x
@@ -189,11 +188,13 @@ def backward_input(g: Array, w: Array, bias: Array | None, v: Windows) -> Array:
     return x
 
 
-def backward_weight(g: Array, x: Array, bias: bool, v: Windows) -> Array:
-    """Return the gradient of the weight as (out_channels, v.depth), with `bias` in at least one more column."""
+def backward_weight(g: Array, x: Array, bias: bool, v: Windows) -> tuple[Array, Array | None]:
+    """Return the gradients of the weight (out_channels, v.depth) and, with `bias`, of the bias (out_channels,)."""
     channels, height = g.shape[1], _height(v, bias)
     if g.size == 0:
-        return fill((channels, height), 0.0)
+        return fill((channels, v.depth), 0.0), fill((channels,), 0.0) if bias else None
+    if conv_gradient.fits(x, v):
+        return conv_gradient.weight_gradient(g, x, bias, v)
     even = v.evened()
     if even.plain and not v.plain:  # zeros at the ends of rows, so that they can be moved by quads
         g, x, v = padded_rows(g), padded_rows(x), even
@@ -210,40 +211,38 @@ def backward_weight(g: Array, x: Array, bias: bool, v: Windows) -> Array:
         total = part if total is None else combine(total, part, "add")
         _ = total.storage.buffer  # now: a product that is put off would keep its windows
     assert total is not None
-    return total
+    return _columns_of(total, 0, v.depth), _columns_of(total, v.depth, 1).reshape((channels,)) if bias else None
 
 
-def weight_gradient(g: Array, x: Array, shape: tuple[int, ...], v: Windows) -> Array:
-    """Return the gradient of a weight of this shape."""
-    total = backward_weight(g, x, False, v)
-    whole = total if total.shape[1] == v.depth else sliced(total, [0, 0], [1, 1], (shape[0], v.depth))
-    return whole.reshape(shape)
+def _columns_of(x: Array, first: int, count: int) -> Array:
+    return x if x.shape[1] == count else sliced(x, [0, first], [1, 1], (x.shape[0], count))
 
 
 def conv(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Result:
     """The convolution of x (N, C, H, W) with weight (O, C / groups, kh, kw), plus bias (O,)."""
-    x, v = cast(x, FLOAT), windows
+    before, out = x.shape, (x.shape[0], weight.shape[0], *windows.out)
+    v = windows.flattened()
+    x = cast(x, FLOAT).reshape((*before[:2], *v.size))
     biased, shape = bias is not None, weight.shape
 
     def pullback(g: Array) -> Any:
-        found: list[Array] = []
+        g = g.reshape((*out[:2], *v.out))
+        if fits_back(g, v) and conv_gradient.fits(x, v):
+            g = padded_rows(g)  # once for both
+        found: list[tuple[Array, Array | None]] = []
 
-        def both() -> Array:
+        def both() -> tuple[Array, Array | None]:
             if not found:
                 found.append(backward_weight(g, x, biased, v))
             return found[0]
 
-        def part(first: int, count: int) -> Array:
-            total = both()
-            return total if total.shape[1] == count else sliced(total, [0, first], [1, 1], (shape[0], count))
-
         return (
-            lambda: backward_input(g, weight, None, v),
-            lambda: part(0, v.depth).reshape(shape),
-            (lambda: part(v.depth, 1).reshape(shape[:1])) if biased else None,
+            lambda: backward_input(g, weight, None, v).reshape(before),
+            lambda: both()[0].reshape(shape),
+            (lambda: both()[1]) if biased else None,
         )
 
-    return forward(x, weight, bias, v), pullback
+    return forward(x, weight, bias, v).reshape(out), pullback
 
 
 def conv_transpose(x: Array, weight: Array, bias: Array | None, *, windows: Windows) -> Result:
@@ -254,7 +253,7 @@ def conv_transpose(x: Array, weight: Array, bias: Array | None, *, windows: Wind
     def pullback(g: Array) -> Any:
         return (
             lambda: forward(g, weight, None, v),
-            lambda: weight_gradient(x, g, shape, v),
+            lambda: backward_weight(x, g, False, v)[0].reshape(shape),
             (lambda: reduced(g, [0, 2, 3], "sum")) if biased else None,
         )
 

@@ -43,6 +43,12 @@ class Windows:
         reach = self.kernel[1] + self.dilation[1]
         return self.stride[1] == 1 and self.size[1] % 4 == self.out[1] % 4 == 0 and reach <= _MOST_TAPS + 4
 
+    def flattened(self) -> Windows:
+        """Return the same windows in one row, if each is one element and all have one."""
+        one = self.kernel == self.stride == (1, 1) and self.padding == (0, 0) and self.size == self.out
+        row = 1, math.prod(self.size)
+        return replace(self, size=row, out=row) if one else self
+
     def evened(self) -> Windows:
         """Return the same windows, and more of them, with rows of whole quads."""
         size, out = (self.size[0], -(-self.size[1] // 4) * 4), (self.out[0], -(-self.out[1] // 4) * 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grillyx.engine.array import Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
-from grillyx.ops.conv import weight_gradient
+from grillyx.ops.conv import backward_weight
 from grillyx.ops.conv_windows import Windows
 from grillyx.ops.gemm import TN, product
 
@@ -27,5 +27,5 @@ def coincidences(post: Array, pre: Array, *, windows: Windows | None, shape: tup
 
     Post is (R, O) and pre (R, I), or with windows (R, O, *) and (R, C, *); the sum is of the weight's `shape`.
     """
-    total = product(post, pre, TN) if windows is None else weight_gradient(post, pre, shape, windows)
+    total = product(post, pre, TN) if windows is None else backward_weight(post, pre, False, windows)[0].reshape(shape)
     return total.reshape(shape), None

@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
+import grillyx
 from grillyx.engine.array import empty, from_numpy
 from tests.bench import __main__ as bench
 from tests.bench import growth, peers, results
 from tests.bench.ceilings import FLOPS_A_ROUND, Ceilings, bench_kernel
 from tests.bench.timing import race
-from tests.bench.work import ROWS, products, simple, spiking, training
+from tests.bench.work import ROWS, convolutions, products, simple, spiking, training
 
 CEILINGS = Ceilings(bandwidth=1e9, copy=1e9, flops=1e10, dispatch=1e-5, submit=3e-5, host_copy=2e9)
 
@@ -35,7 +36,6 @@ def test_numpy_trains_the_same_network(make):
 
 
 def test_numpy_leaky_neurons_are_ours():
-    import grillyx
     from grillyx import Tensor, nn
 
     x = np.random.default_rng(0).normal(size=(6, 33)).astype(np.float32)
@@ -52,6 +52,24 @@ def test_work_is_counted():
     work = products.product("TN", 3, 5, 7, batch=2)
     assert (work.bytes, work.flops) == (4 * 2 * (21 + 35 + 15), 2 * 2 * 105)
     assert simple.table((4, 8), None, None, "x", 4, 1)().bytes == 4 * 32
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_convolutions_are_counted(backward):
+    work = convolutions.convolution((2, 4, 5, 5), 6, 3, backward, stride=2, groups=2)
+    times = 3 if backward else 1
+    assert work.flops == times * 2 * (2 * 6 * 9) * (2 * 9)
+    assert work.bytes == times * 4 * (2 * 4 * 25 + 6 * 2 * 9 + 6 + 2 * 6 * 9)
+    before = grillyx.counters()["dispatches"]
+    work.calls[peers.OURS]()
+    assert grillyx.counters()["dispatches"] > before
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_networks_of_convolutions_learn(steps):
+    step = convolutions.training(steps, batch=4).calls[peers.OURS]
+    losses = [step() for _ in range(12)]
+    assert losses[-1] < losses[0] - 0.5
 
 
 def test_the_copying_shader_copies_and_adds():

@@ -74,6 +74,15 @@ def test_sums_in_parts(monkeypatch: pytest.MonkeyPatch, poisoned: object, shape:
     same(w.grad, gw, 1e-3, 2e-2)
 
 
+@pytest.mark.parametrize("shape", [(64, 2, 16, 16), (301, 3)])
+def test_the_first_value_lies_far_away(poisoned: object, shape: tuple) -> None:
+    """It is what distances are first taken to: what is lost is a share of its own part of the variance."""
+    x = np.random.default_rng(0).normal(size=shape) * 0.125 + 100.0
+    x[0] = np.where(np.arange(x[0].size).reshape(x[0].shape) % 7 == 0, -900.0, x[0])
+    x = x.astype(np.float32).astype(np.float64)
+    same(F.batch_norm(x, None, None, training=True), reference(x), 1e-3, 1e-4)
+
+
 def test_running_statistics_move() -> None:
     rng = np.random.default_rng(0)
     for momentum in (0.1, 1.0, 0.0, None):

@@ -130,7 +130,8 @@ def test_pieces_of_the_batch_and_of_a_sample(
 ) -> None:
     """The same values in one piece, and in pieces of the batch and of the rows of each sample."""
     monkeypatch.setattr(ops, "fits", lambda x, v: False)
-    monkeypatch.setattr(ops, "turned", lambda g, v: None)
+    monkeypatch.setattr(ops, "fits_back", lambda g, v: False)
+    monkeypatch.setattr(ops.conv_gradient, "fits", lambda x, v: False)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=shape), rng.normal(size=weight)
     if scratch:
@@ -154,10 +155,25 @@ def test_pieces_of_the_batch_and_of_a_sample(
         ((3, 5, 9, 11), (6, 5, 3, 3), {"stride": 2, "padding": 1}),
         ((2, 8, 8, 12), (6, 4, 2, 3), {"stride": (1, 2), "groups": 2}),
         ((2, 2, 4, 30), (3, 2, 2, 7), {}),
+        ((3, 5, 7, 7), (40, 5, 1, 1), {}),
+        ((2, 6, 5, 7), (9, 6, 1, 1), {"stride": 2, "padding": 2}),
+        ((2, 5, 6, 9), (9, 5, 2, 2), {"stride": 3, "padding": 1}),
+        ((2, 4, 9, 10), (9, 4, 3, 3), {"stride": (3, 2), "dilation": (3, 2), "padding": (4, 5)}),
+        ((1, 4, 12, 13), (8, 4, 3, 4), {"stride": 4, "padding": 3}),
+        ((2, 1, 9, 9), (5, 1, 3, 3), {"padding": 4}),
+        ((2, 6, 7, 9), (6, 1, 3, 3), {"groups": 6, "stride": 2, "padding": 1}),
+        ((2, 6, 6, 8), (9, 2, 5, 5), {"groups": 3, "padding": 2, "dilation": (1, 2)}),
+        ((1, 2, 9, 7), (4, 1, 1, 1), {"groups": 2, "stride": 2}),
+        ((1, 6, 1, 70), (33, 6, 1, 5), {"padding": (0, 2)}),
     ],
 )
-def test_without_a_matrix_of_windows(poisoned: Any, shape: tuple, weight: tuple, options: dict) -> None:
-    """Wide kernels with a stride of 1 along rows, of any width, also with more padding than the kernel reaches."""
+@pytest.mark.parametrize("loop", [None, 3])
+def test_without_a_matrix_of_windows(
+    monkeypatch: pytest.MonkeyPatch, poisoned: Any, shape: tuple, weight: tuple, options: dict, loop: int | None
+) -> None:
+    """Rows of any length, strides above the kernel, more padding than it reaches, few channels; and gradients in parts."""
+    if loop:
+        monkeypatch.setattr(ops.conv_gradient, "LONGEST_LOOP", loop)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=shape), rng.normal(size=weight)
     compare(x, w, rng.normal(size=weight[0]), **options)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor
+from grillyx.ops import pool as ops
 from tests.helpers import check, floats, same
 
 Pair = tuple[int, int]
@@ -151,6 +152,30 @@ def test_windows_that_reach_past_the_end(shape: tuple, padding: int, count_inclu
     x = np.random.default_rng(0).random(shape)
     for size, stride in ((2, 2), (3, 2), ((2, 3), 3)):
         check(lambda x: F.avg_pool2d(x, size, stride, **options), lambda x: avg_pool(x, size, stride, **options), x)
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 8), (2, 7, 6), (3, 2, 2), (5, 3, 14), (2, 6, 7), (1, 9, 10)])
+def test_windows_next_to_each_other(shape: tuple) -> None:
+    """Of 2 by 2, in rows of an even length and of an odd one."""
+    x = np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape) * 0.25
+    for pool, known in ((F.max_pool2d, max_pool), (F.avg_pool2d, avg_pool)):
+        check(lambda x, f=pool: f(x, 2), lambda x, f=known: f(x, 2), x)
+
+
+@pytest.mark.parametrize("shape", [(3, 6, 8), (2, 7, 5), (1, 3, 3)])
+def test_an_element_to_a_thread(monkeypatch: pytest.MonkeyPatch, shape: tuple) -> None:
+    """As for large windows, in which four elements would make a loop too long."""
+    monkeypatch.setattr(ops, "LONGEST_LOOP", 71)
+    x = np.random.default_rng(0).permutation(math.prod(shape)).reshape(shape) * 0.25
+    for pool, known in ((F.max_pool2d, max_pool), (F.avg_pool2d, avg_pool)):
+        check(lambda x, f=pool: f(x, 3, 2, 1), lambda x, f=known: f(x, 3, 2, 1), x)
+
+
+def test_the_largest_window() -> None:
+    x = np.zeros((1, 128, 129))
+    x[0, 127, 127], x[0, 3, 128] = 2.0, 3.0
+    same(F.max_pool2d(x, 128, 1), np.array([[[2.0, 3.0]]]))
+    same(F.avg_pool2d(x, 128, 1), np.array([[[2.0, 5.0]]]) / 128**2)
 
 
 def test_integers_are_taken_as_numbers() -> None:
