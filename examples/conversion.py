@@ -116,6 +116,7 @@ def main() -> None:
     parser.add_argument(
         "--modes", type=mode, nargs="+", default=["max", "99.9%"], help="what sets the scales (max 99.9%%); also as 0.5"
     )
+    parser.add_argument("--channel-wise", action="store_true", help="a scale for each channel instead of each layer")
     parser.add_argument(
         "--cap", type=cap, help="train with ReLUs that end there, as 2: far fewer steps (default: none)"
     )

@@ -120,9 +120,8 @@ def test_conv_snn(tmp_path: Path) -> None:
 
 
 def test_conversion(tmp_path: Path) -> None:
-    printed = run(
-        "conversion.py", tmp_path, "digits-mlp", "digits-cnn", "--epochs", "6", "--modes", "99.9%", "--cap", "2"
-    )
+    options = ("--epochs", "6", "--modes", "99.9%", "--cap", "2", "--channel-wise")
+    printed = run("conversion.py", tmp_path, "digits-mlp", "digits-cnn", *options)
     assert accuracy(printed) > 0.9
     for name in ("digits-mlp", "digits-cnn"):
         (row,) = re.findall(rf"^{name}, 99.9% +(.*)$", printed, re.M)
