@@ -19,5 +19,5 @@ void main() {
         running_var[at] = (1.0 - factor) * running_var[at] + factor * (var[i] * p.unbiased);
     }
     barrier();
-    for (uint i = gl_LocalInvocationID.x; i < steps; i += 64) count[p.first + i]++;
+    for (uint i = gl_LocalInvocationID.x; i < steps; i += 64) count[p.first + i] += 1;
 }
