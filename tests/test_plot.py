@@ -154,8 +154,9 @@ def test_energy() -> None:
         net(np.array([[1.0, 0.0, 1.0, 1.0]]))
     ax = plot.energy(monitor, title="a net")
     dense, ran = ([bar.get_width() for bar in bars] for bars in ax.containers)
-    np.testing.assert_allclose(dense, [12 * 4.6e-3, 6 * 4.6e-3])
-    np.testing.assert_allclose(ran, [9 * 0.9e-3, monitor.layers["2"].energy * 1e9])
+    np.testing.assert_allclose(dense, [12 * 4.6e-12, 6 * 4.6e-12])
+    np.testing.assert_allclose(ran, [9 * 0.9e-12, monitor.layers["2"].energy])
+    assert ax.xaxis.get_major_formatter()(2e-6) == "2 µJ"
     assert [t.get_text() for t in ax.get_yticklabels()] == ["0 Linear", "2 Linear"]
     with pytest.raises(ValueError, match="nothing was counted"):
         plot.energy(nn.EnergyMonitor(net))

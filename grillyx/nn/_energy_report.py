@@ -138,7 +138,7 @@ def report(energy: EnergyMonitor) -> str:
     dense = energy.dense()
     if dense:
         lines.append(
-            f"{energy.total / dense:.1%} of the {joules(dense)} of {energy.dense_macs:,} MAC, if nothing were spikes."
+            f"{energy.total / dense:.1%} of the {joules(dense)} that {energy.dense_macs:,} MAC would take, were nothing spikes."
         )
     for text, found in (
         ("Without energy here (elements):", energy.elements),

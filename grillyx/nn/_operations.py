@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, spikes
+from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, spikes, spiking_attention
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
@@ -175,6 +175,17 @@ def _attention_heads(inputs: Sequence[Any], options: dict[str, Any], source: Sou
     return _attention((q, k, v), options, source)
 
 
+def _spiking_attention(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """The first product is of spikes on both sides; the second is of its sums, which are real, with spikes."""
+    (qkv,), heads = inputs, options["heads"]
+    length, size, outer = qkv.shape[-1], qkv.shape[-2] // (3 * heads), qkv.shape[:-2]
+    q, k, v = (qkv.reshape(*outer, 3, heads, size, length)[..., part, :, :, :] for part in range(3))
+    lead, turned = (*outer, heads), F.swapaxes(k, -1, -2)
+    if size <= length:  # (V K.T) Q
+        return [_pairs(v, turned, size, size, length, lead), _pairs(None, q, size, length, size, lead)]
+    return [_pairs(turned, q, length, length, size, lead), _pairs(v, None, size, length, length, lead)]
+
+
 def _recurrent(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
     """The state is real: a tanh, or a mean of such."""
     gx, h = inputs[:2]
@@ -189,5 +200,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     conv.conv_transpose: _windows(True),
     attention.attention: _attention,
     attention.attention_heads: _attention_heads,
+    spiking_attention.spiking_attention: _spiking_attention,
     recurrent.recurrent: _recurrent,
 }

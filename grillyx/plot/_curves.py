@@ -100,11 +100,14 @@ def energy(monitor: Any, ax: Any = None, *, title: str = "") -> Any:
     if not layers:
         raise ValueError("energy: nothing was counted yet; call the model inside the monitor's with block.")
     ax, at = axes_for(ax, "energy"), np.arange(len(layers))
-    dense = [layer.dense_macs * monitor.mac * 1e9 for layer in layers]
+    from matplotlib.ticker import EngFormatter
+
+    dense = [layer.dense_macs * monitor.mac for layer in layers]
     ax.barh(at, dense, color=LIGHT, label="if nothing were spikes")
-    ax.barh(at, [layer.energy * 1e9 for layer in layers], height=0.5, color=BLUE, label="as it ran")
+    ax.barh(at, [layer.energy for layer in layers], height=0.5, color=BLUE, label="as it ran")
     ax.set_yticks(at, [f"{layer.name} {layer.kind}".strip() for layer in layers])
     ax.invert_yaxis()
     ax.legend(frameon=False, fontsize=8)
-    ax.set(xlabel="energy (nJ)", title=title)
+    ax.xaxis.set_major_formatter(EngFormatter(unit="J"))
+    ax.set(xlabel="energy", title=title)
     return ax

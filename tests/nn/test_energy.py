@@ -273,6 +273,30 @@ def test_scaled_dot_product_attention() -> None:
     assert of(counted(Attend(), q, k, v).layers[""]) == (0, scores[2] + values[2], scores[0] + values[0])
 
 
+@pytest.mark.parametrize("tokens", [2, 3, 5])
+def test_spiking_self_attention(tokens: int) -> None:
+    """The order of its products is the one that is computed."""
+    steps, batch, width, heads = 2, 2, 6, 2
+    net, size = nn.SpikingSelfAttention(width, heads), width // heads
+    net.qkv_lif = nn.IFNode(v_threshold=1.0, step_mode="m")  # spikes stay spikes, with projections that copy
+    net.qkv_conv_bn = nn.SeqToANNContainer(nn.Conv1d(width, 3 * width, 1, bias=False))
+    net.qkv_conv_bn[0].weight.copy_(np.tile(np.eye(width), (3, 1))[:, :, None])
+    x = spikes(steps, batch, width, tokens, rate=0.5)
+    one = x.reshape(steps, batch, heads, size, tokens)
+    turned, real = one.swapaxes(-1, -2), np.ones_like
+    if size <= tokens:
+        first = matmul_loops(one, turned)
+        second = matmul_loops(real(one @ turned), one)
+        fired = second[2]
+    else:
+        first = matmul_loops(turned, one)
+        second = matmul_loops(one, real(turned @ one))
+        fired = second[1]
+    energy = counted(net, x)
+    assert of(energy.layers[""]) == (0, first[3] + fired, first[0] + second[0])
+    assert "spiking_attention" not in energy.elements
+
+
 @pytest.mark.parametrize(("cls", "gates"), [(nn.LSTM, 4), (nn.GRU, 3)])
 def test_recurrent_layers(cls: type, gates: int) -> None:
     steps, batch, size, hidden = 5, 2, 3, 4
