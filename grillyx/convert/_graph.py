@@ -135,13 +135,6 @@ class GraphModule(nn.Module):
         """The nodes, in the order in which they run."""
         return tuple(self._nodes)
 
-    def get_submodule(self, path: str) -> nn.Module:
-        """Return the module at a path."""
-        found = dict(self.named_modules()).get(path)
-        if found is None:
-            raise ValueError(f"GraphModule: there is no module {path!r}.")
-        return found
-
     def set_submodule(self, path: str, module: nn.Module) -> None:
         """Put another module at a path; the calls of the one that was there are its calls now."""
         if not path:

@@ -127,6 +127,17 @@ class Module:
         """Yield this module and all inside it, each once."""
         return (module for _, module in self.named_modules())
 
+    def get_submodule(self, path: str) -> Module:
+        """Return the module at a path such as ``"layers.0.conv"``; one that stands at several, under the first only.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found = dict(self.named_modules()).get(path)
+        if found is None:
+            raise AttributeError(f"{type(self).__name__}: there is no module {path!r}.")
+        return found
+
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield ``(name, module)`` of the modules right in this one."""
         return self._walk(Module)
@@ -257,8 +268,8 @@ class Module:
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
-        head = f"{type(self).__name__}({self.extra_repr()}"
-        return f"{head})" if not lines else "\n".join([head, *lines, ")"])
+        name, extra = type(self).__name__, self.extra_repr()
+        return f"{name}({extra})" if not lines else "\n".join([f"{name}(", *([f"  {extra}"] if extra else []), *lines, ")"])
 
 
 def _unfold(kind: type, name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -62,7 +62,7 @@ def test_names_and_state():
     other.load_state_dict(net.state_dict())
     np.testing.assert_array_equal(other(images()), net.eval()(images()))
     assert isinstance(net.get_submodule("layers.1.relu"), nn.ReLU)
-    with pytest.raises(ValueError, match=r"no module 'layers\.2'"):
+    with pytest.raises(AttributeError, match=r"no module 'layers\.2'"):
         net.get_submodule("layers.2")
 
 

@@ -231,6 +231,14 @@ def test_a_hook_may_remove_itself() -> None:
     assert seen == ["once", "each time", "each time"]
 
 
+def test_get_submodule() -> None:
+    net = small()
+    assert net.get_submodule("0.0") is net[0][0]
+    assert net.get_submodule("") is net
+    with pytest.raises(AttributeError, match=r"Sequential: there is no module '0\.1'"):
+        net.get_submodule("0.1")
+
+
 def test_repr() -> None:
     assert repr(small()) == (
         "Sequential(\n"
@@ -241,6 +249,9 @@ def test_repr() -> None:
         "surrogate_function=ATan(alpha=2.0))\n"
         "  (2): Linear(in_features=4, out_features=2, bias=True)\n"
         ")"
+    )
+    assert repr(nn.SpikingSelfAttention(4, 2)).startswith(
+        "SpikingSelfAttention(\n  dim=4, num_heads=2, step_mode='m'\n  (qkv_conv_bn): SeqToANNContainer(\n"
     )
     assert repr(nn.Dropout(0.25)) == "Dropout(p=0.25)"
     assert repr(nn.IFNode()).startswith("IFNode(v_threshold=1.0")
