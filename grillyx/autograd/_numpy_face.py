@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     from grillyx.engine.array import Array
 
 
+_ONE_DEVICE = "all tensors are on one device; leave it out, and read with numpy()"
+# torch's names for what is called otherwise here
+_INSTEAD = {
+    **dict.fromkeys(("to", "cpu", "cuda", "device", "is_cuda"), _ONE_DEVICE),
+    "clone": "no op changes t in place; grillyx.Tensor(t) is a copy without history",
+    "contiguous": "every tensor is; leave it out",
+    "data": "t.numpy() reads the values, t.copy_(array) replaces them",
+    "repeat": "np.concatenate([t] * k) repeats, t.expand(k, *t.shape) adds an axis",
+    **dict.fromkeys(("long", "int"), "t.astype(np.int32)"),
+    **dict.fromkeys(("double", "half", "bfloat16"), "floats are float32"),
+}
+
+
 class NumPyFace(Methods):
     """Properties of `Tensor`, reading it, and NumPy's functions."""
 
@@ -62,6 +75,18 @@ class NumPyFace(Methods):
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[k] for k in range(len(self)))
+
+    def numel(self) -> int:
+        """Return the number of elements."""
+        return self.size
+
+    def dim(self) -> int:
+        """Return the number of axes."""
+        return self.ndim
+
+    def __getattr__(self, name: str) -> Any:
+        hint = f": {_INSTEAD[name]}." if name in _INSTEAD else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}", name=name, obj=self)
 
     # --- reading it
     def numpy(self) -> np.ndarray:

@@ -269,7 +269,9 @@ class Module:
     def __repr__(self) -> str:
         lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         name, extra = type(self).__name__, self.extra_repr()
-        return f"{name}({extra})" if not lines else "\n".join([f"{name}(", *([f"  {extra}"] if extra else []), *lines, ")"])
+        if not lines:
+            return f"{name}({extra})"
+        return "\n".join([f"{name}(", *([f"  {extra}"] if extra else []), *lines, ")"])
 
 
 def _unfold(kind: type, name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -216,3 +216,13 @@ def test_what_can_be_read_becomes_a_tensor():
         np.testing.assert_array_equal(Tensor(data).numpy(), want)
     with pytest.raises(ValueError, match="different lengths"):
         Tensor([[1.0], [1.0, 2.0]])
+
+
+def test_names_of_torch():
+    t = Tensor(A)
+    assert (t.numel(), t.dim()) == (A.size, A.ndim)
+    assert not hasattr(t, "cpu")
+    with pytest.raises(AttributeError, match=r"'Tensor' object has no attribute 'cuda': all tensors are on one device"):
+        t.cuda()
+    with pytest.raises(AttributeError, match=r"no attribute 'wrong'$"):
+        _ = t.wrong
