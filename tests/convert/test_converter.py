@@ -541,3 +541,13 @@ def test_spiking_max_pool_wants_a_reset_between_batches_of_other_shapes():
         pool(floats(3, 1, 4, 4))
     F.reset_net(pool)
     assert pool(floats(3, 1, 4, 4)).shape == (3, 1, 2, 2)
+
+
+def test_spiking_max_pool_has_no_products_to_pay_for():
+    """Its sums over time may be computed by one, but cost what those of single steps do."""
+    pool = SpikingMaxPool2d(2, spikes=True)
+    pool.steps = 3
+    with nn.EnergyMonitor(pool) as energy:
+        pool((floats(6, 2, 4, 4) > 0.5).astype(np.float32))
+    assert (energy.macs, energy.synaptic_operations, energy.dense_macs) == (0, 0, 0)
+    assert energy.elements["max_pool2d"] > 0
