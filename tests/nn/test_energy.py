@@ -280,17 +280,16 @@ def test_spiking_self_attention(tokens: int) -> None:
     net, size = nn.SpikingSelfAttention(width, heads), width // heads
     net.qkv_lif = nn.IFNode(v_threshold=1.0, step_mode="m")  # spikes stay spikes, with projections that copy
     net.qkv_conv_bn = nn.SeqToANNContainer(nn.Conv1d(width, 3 * width, 1, bias=False))
-    net.qkv_conv_bn[0].weight.copy_(np.tile(np.eye(width), (3, 1))[:, :, None])
-    x = spikes(steps, batch, width, tokens, rate=0.5)
-    one = x.reshape(steps, batch, heads, size, tokens)
-    turned, real = one.swapaxes(-1, -2), np.ones_like
+    shifts = np.concatenate([np.roll(np.eye(width), k, axis=1) for k in range(3)])  # Q, K and V differ
+    net.qkv_conv_bn[0].weight.copy_(shifts[:, :, None])
+    x = spikes(steps, batch, width, tokens, rate=0.5) * (np.arange(width) != 2)[:, None]
+    q, k, v = (np.roll(x, -n, axis=2).reshape(steps, batch, heads, size, tokens) for n in range(3))
+    k, ones = k.swapaxes(-1, -2), np.ones_like
     if size <= tokens:
-        first = matmul_loops(one, turned)
-        second = matmul_loops(real(one @ turned), one)
+        first, second = matmul_loops(v, k), matmul_loops(ones(v @ k), q)
         fired = second[2]
     else:
-        first = matmul_loops(turned, one)
-        second = matmul_loops(one, real(turned @ one))
+        first, second = matmul_loops(k, q), matmul_loops(v, ones(k @ q))
         fired = second[1]
     energy = counted(net, x)
     assert of(energy.layers[""]) == (0, first[3] + fired, first[0] + second[0])
