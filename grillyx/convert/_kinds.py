@@ -16,6 +16,7 @@ LINEAR, NORM, ACTIVATION, MAX_POOL, DROPOUT, CONTAINER = (
     "dropout",
     "container",
 )
+MEMORIES = (ACTIVATION, MAX_POOL)  # what becomes of these remembers earlier steps
 
 _KINDS: dict[type, str] = {
     nn.Linear: LINEAR, nn.Conv1d: LINEAR, nn.Conv2d: LINEAR, nn.ConvTranspose2d: LINEAR, nn.AvgPool2d: LINEAR,
