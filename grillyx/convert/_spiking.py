@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 import grillyx.functional as F
+from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.nn import Buffer, IFNode, MaxPool2d, Module, ModuleList, Sequential, VoltageScaler
 
@@ -150,21 +151,24 @@ class SpikingMaxPool2d(MaxPool2d, Timed):
                 f"SpikingMaxPool2d: the sums have another shape than the input, got {(batch, *x.shape[1:])} a step; expected "
                 f"{self.total.shape}. Call functional.reset_net(model) before a batch of another shape."
             )
-        if steps == 1:
-            sums = x + self.total
-        else:
-            up_to_now = Tensor(np.tri(steps, dtype=np.float32))
-            sums = (up_to_now @ x.reshape(steps, -1)).reshape(steps, batch, *x.shape[1:]) + self.total
-            sums = sums.reshape(x.shape)
-        peaks = super().forward(sums)
-        now = peaks.reshape(steps, batch, *peaks.shape[1:])
-        last = now[:1] * 0.0 + self.largest
-        gain = peaks - F.concatenate([last, now[:-1]]).reshape(peaks.shape)
-        self.total, self.largest = sums[x.shape[0] - batch :], now[-1]
+        with autograd.unwatched():  # what counts operations does not count those of a memory
+            if steps == 1:
+                sums = x + self.total
+            else:
+                up_to_now = Tensor(np.tri(steps, dtype=np.float32))
+                sums = (up_to_now @ x.reshape(steps, -1)).reshape(steps, batch, *x.shape[1:]) + self.total
+                sums = sums.reshape(x.shape)
+            peaks = super().forward(sums)
+            now = peaks.reshape(steps, batch, *peaks.shape[1:])
+            last = now[:1] * 0.0 + self.largest
+            gain = peaks - F.concatenate([last, now[:-1]]).reshape(peaks.shape)
+            self.total, self.largest = sums[x.shape[0] - batch :], now[-1]
         if not self.spikes:
             return gain
         passing = super().forward(x)
-        return passing * (gain > passing * 0.5)  # a gain is 0 or one spike; sums are rounded
+        with autograd.unwatched():
+            fires = gain > passing * 0.5  # a gain is 0 or one spike; sums are rounded
+        return F.where(fires, passing, 0.0)
 
 
 class CallSites(ModuleList):

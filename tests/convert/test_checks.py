@@ -144,3 +144,27 @@ def test_rates_have_the_names_of_the_report():
     assert list(result.rates) == ["relu", "relu[1]"]
     for layer in snn.report.layers:
         assert result.rates[layer.path] == pytest.approx(layer.rate, abs=0.01)
+
+
+@pytest.mark.parametrize("channel_wise", [False, True])
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_spikes_behind_a_max_pool_are_spikes(channel_wise, stepwise):
+    ann = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 3))
+    x = floats(8, 2, 6, 6)
+    snn = converted(ann, x, channel_wise=channel_wise)
+    spikes = dict.fromkeys((4, 6), 0)
+    for k in spikes:
+        snn.model[k].register_forward_hook(
+            lambda _, given, __, k=k: spikes.update({k: spikes[k] + np.count_nonzero(given[0].numpy())})
+        )
+    with nn.EnergyMonitor(snn) as energy:
+        if stepwise:
+            for _ in range(5):
+                snn(x[:1])
+        else:
+            snn.simulate(x[:3], T=5)
+    assert spikes[4] > 0
+    assert set(energy.layers) == {"model.0", "model.1.1", "model.4", "model.5.1", "model.6"}
+    for k, outputs in ((4, 5), (6, 3)):
+        layer = energy.layers[f"model.{k}"]
+        assert (layer.macs, layer.synaptic_operations) == (0, spikes[k] * outputs)
