@@ -149,7 +149,9 @@ def test_rates_have_the_names_of_the_report():
 @pytest.mark.parametrize("channel_wise", [False, True])
 @pytest.mark.parametrize("stepwise", [False, True])
 def test_spikes_behind_a_max_pool_are_spikes(channel_wise, stepwise):
-    ann = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 3))
+    ann = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 5), nn.ReLU(), nn.Linear(5, 3)
+    )
     x = floats(8, 2, 6, 6)
     snn = converted(ann, x, channel_wise=channel_wise)
     spikes = dict.fromkeys((4, 6), 0)
