@@ -170,3 +170,51 @@ def test_spikes_behind_a_max_pool_are_spikes(channel_wise, stepwise):
     for k, outputs in ((4, 5), (6, 3)):
         layer = energy.layers[f"model.{k}"]
         assert (layer.macs, layer.synaptic_operations) == (0, spikes[k] * outputs)
+
+
+class Between(nn.Module):
+    def __init__(self, compute):
+        self.first, self.relu, self.middle, self.last = nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.compute = compute
+
+    def forward(self, x):
+        return self.last(self.compute(self, self.middle(self.relu(self.first(x)))))
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda _, y: y * (y > 0),
+        lambda _, y: y * F.sign(y),
+        lambda _, y: y + F.floor(y),
+        lambda _, y: y + y.astype(np.int32),
+        lambda _, y: y * F.one_hot(F.argmax(y, axis=1), 8),
+        lambda _, y: F.equal(y, 0.0).astype(np.float32),
+    ],
+)
+def test_functions_without_a_gradient_are_found(compute):
+    with pytest.raises(ValueError, match="between 'middle' and 'last' the model computes"):
+        converted(Between(compute), floats(10, 6))
+
+
+@pytest.mark.parametrize(
+    "compute", [lambda net, y: y * (net.middle.bias > 0), lambda net, y: setattr(net, "on", y > 0) or y]
+)
+def test_comparisons_that_do_not_matter_may_stand_between_layers(compute):
+    ann, x = Between(compute), floats(20, 6)
+    np.testing.assert_allclose(converted(ann, x).simulate(x, 200).numpy(), ann(x).numpy(), atol=0.03)
+
+
+class Words(nn.Module):
+    def __init__(self):
+        self.table, self.relu, self.last = nn.Embedding(9, 6), nn.ReLU(), nn.Linear(6, 2)
+
+    def forward(self, x):
+        n, length = x.shape
+        return F.mean(self.last(self.relu(self.table(x.reshape(n * length)))).reshape(n, length, 2), axis=1)
+
+
+def test_integers_on_their_way_to_an_embedding():
+    ann, x = Words(), RNG.integers(0, 9, (20, 5))
+    snn = converted(ann, x, half_threshold=True)
+    np.testing.assert_allclose(snn.simulate(x[:4], 200).numpy(), ann(x[:4]).numpy(), atol=0.02)
