@@ -324,7 +324,9 @@ def test_layers_that_cannot_be_converted_are_named_with_their_path(layer, why):
 
 def test_a_converted_network_is_not_converted_again():
     snn = converted(mlp(), floats(4, 6))
-    with pytest.raises(NotImplementedError, match=r"cannot convert 'the network' \(SpikingModel\). The model spikes already"):
+    with pytest.raises(
+        NotImplementedError, match=r"cannot convert 'the network' \(SpikingModel\). The model spikes already"
+    ):
         converted(snn, floats(4, 6))
 
 
