@@ -73,7 +73,7 @@ class SpikingActivation(Sequential, Timed):
     def __init__(self, scale: Any, axis: int = 1, half_threshold: bool = False) -> None:
         s = np.asarray(scale, np.float64)
         super().__init__(
-            VoltageScaler(1.0 / s, axis), StartedIFNode(0.5 if half_threshold else 0.0), VoltageScaler(s, axis)
+            VoltageScaler(_reciprocal(s), axis), StartedIFNode(0.5 if half_threshold else 0.0), VoltageScaler(s, axis)
         )
 
     def forward(self, x: Any) -> Tensor:
@@ -84,6 +84,12 @@ class SpikingActivation(Sequential, Timed):
             spikes = node(self._sequence(drive))
             return after(spikes.reshape(-1, *spikes.shape[2:]))
         return after(node(drive))
+
+
+def _reciprocal(s: np.ndarray) -> np.ndarray:
+    """Return 1 / s such that, in float32, an activation of s reaches the threshold."""
+    r = (1.0 / s).astype(np.float32)
+    return np.where(np.float32(s) * r < 1.0, np.nextafter(r, np.float32(np.inf)), r)
 
 
 class InTime(Timed):

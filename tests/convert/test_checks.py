@@ -218,3 +218,11 @@ def test_integers_on_their_way_to_an_embedding():
     ann, x = Words(), RNG.integers(0, 9, (20, 5))
     snn = converted(ann, x, half_threshold=True)
     np.testing.assert_allclose(snn.simulate(x[:4], 200).numpy(), ann(x[:4]).numpy(), atol=0.02)
+
+
+def test_the_scale_itself_fires_at_every_step():
+    x = RNG.uniform(0.1, 10.0, (1, 500)).astype(np.float32)
+    snn = converted(nn.Sequential(nn.ReLU()), x, channel_wise=True)
+    for steps in (1, 2, 50):
+        np.testing.assert_allclose(snn.simulate(x, steps).numpy(), x, rtol=1e-6)
+    assert not snn.simulate(np.float32(0.999) * x, 1).numpy().any()
