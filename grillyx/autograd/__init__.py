@@ -10,6 +10,7 @@ from grillyx.autograd._tensor import (
     enable_grad,
     is_grad_enabled,
     is_recorded,
+    is_watched,
     no_grad,
     to_numpy,
     unwatched,
@@ -21,5 +22,5 @@ from grillyx.autograd._backward import run_backward, seed_gradient, settle  # is
 
 __all__ = [
     "NOTHING", "Later", "Link", "Node", "Tensor", "as_tensor", "differentiable", "enable_grad", "is_grad_enabled", "is_recorded",
-    "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "unwatched", "watched", "wrap",
+    "is_watched", "no_grad", "run_backward", "seed_gradient", "settle", "to_numpy", "unwatched", "watched", "wrap",
 ]  # fmt: skip

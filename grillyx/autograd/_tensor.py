@@ -267,6 +267,11 @@ def watched(watcher: Callable[..., None]) -> Iterator[None]:
         _mode.watchers = tuple(w for w in _mode.watchers if w != watcher)
 
 
+def is_watched() -> bool:
+    """Tell whether anything watches the ops."""
+    return bool(_mode.watchers)
+
+
 @contextmanager
 def unwatched() -> Iterator[None]:
     """Hide the ops inside the block from all watchers. It also decorates functions."""

@@ -10,17 +10,21 @@ import numpy as np
 from tqdm import tqdm
 
 from grillyx import nn
+from grillyx.autograd import Tensor
 from grillyx.convert import _kinds
+from grillyx.convert._checks import OUTPUT, check_fused, check_samples, two_samples
 from grillyx.convert._data import Batches
 from grillyx.convert._fuse import affine_of, fuse
 from grillyx.convert._model import SpikingModel
 from grillyx.convert._report import LayerReport, Report
 from grillyx.convert._source import as_module, is_network
 from grillyx.convert._spiking import CallSites, ChannelAffine, InTime, SpikingActivation, SpikingMaxPool2d, Timed
-from grillyx.convert._statistics import Largest, Quantile, Share
+from grillyx.convert._statistics import Largest, Quantile, Share, read_mode
 from grillyx.convert._swap import swap
 from grillyx.convert._trace import INPUT, Call, Trace
 from grillyx.nn import Module
+
+_LEAST = 1e-30  # a scale below has no reciprocal in float32, or one that is of no use
 
 
 class Converter:
@@ -74,7 +78,7 @@ class Converter:
                 )
             ann, data = None, ann
         self.ann, self.data, self.mode = ann, data, mode
-        self._quantile, self._factor = _read_mode(mode)
+        self._quantile, self._factor = read_mode(mode)
         self.channel_wise, self.half_threshold, self.fuse_flag = (
             bool(channel_wise),
             bool(half_threshold),
@@ -117,9 +121,13 @@ class Converter:
         active = [k for k, c in enumerate(trace.calls) if self._kind(c) == _kinds.ACTIVATION]
         if not active:
             raise ValueError("Converter: the network calls no nn.ReLU; there is nothing to convert.")
+        pair = two_samples(first)
+        together = self._outputs(trace, pair)
+        check_samples(trace, self._outputs(trace, pair[:1]), together)
         report = Report(mode=str(self.mode), samples=samples)
         if self.fuse_flag:
             report.fused = fuse(trace)
+            check_fused(together[OUTPUT], self._outputs(trace, pair)[OUTPUT])
         axes = {k: _channel_axis(trace.calls, k) for k in active}
         scales = self._scales(trace, batches, samples, axes)
         shares = {k: Share(scales[k], axes[k]) for k in active}
@@ -129,7 +137,20 @@ class Converter:
             scale = scales[k] if scales[k].ndim else float(scales[k])
             report.layers.append(LayerReport(_name(call), call.output_shape[1:], scale, *shares[k].result()))
         model, holds = self._replace(model, trace, scales, axes, report)
-        return SpikingModel(model.eval(), report, first.ndim, holds)
+        out = SpikingModel(model.eval(), report, first.ndim, holds)
+        out.check_holding(pair)
+        return out
+
+    def _outputs(self, trace: Trace, x: np.ndarray) -> dict[int, np.ndarray]:
+        """Return the output of the model, and of each call that becomes a layer with a memory."""
+        found: dict[int, np.ndarray] = {}
+
+        def look(number: int, out: Tensor) -> None:
+            if self._kind(trace.calls[number]) in _kinds.MEMORIES:
+                found[number] = out.numpy()
+
+        found[OUTPUT] = _try(trace, x, look).numpy()
+        return found
 
     def _layers(self, model: Module) -> dict[str, Module]:
         layers: dict[str, Module] = {}
@@ -156,14 +177,14 @@ class Converter:
             if not np.isfinite(s).all():
                 raise ValueError(f"Converter: {_name(call)!r} gives NaN or infinity for the calibration data.")
             top = float(np.max(s))
-            if top <= 0.0:
+            if top <= _LEAST:
                 which = "all outputs" if self._quantile is None else f"so many outputs that the quantile {self.mode!r}"
                 raise ValueError(
                     f"Converter: {_name(call)!r} has no scale: {which} are 0 for the calibration data ({samples} samples). Is "
                     "the network trained, and does the data look like its training data?"
                 )
             cap = getattr(call.module, "max_val", 6.0 if isinstance(call.module, nn.ReLU6) else np.inf)
-            out[k] = np.minimum(np.where(s > 0.0, s, top), cap)
+            out[k] = np.minimum(np.where(s > _LEAST, s, top), cap)
         return out
 
     def _pass(self, trace: Trace, batches: Batches, statistics: Mapping[int, Any], what: str) -> None:
@@ -180,6 +201,7 @@ class Converter:
         self, model: Module, trace: Trace, scales: dict[int, np.ndarray], axes: dict[int, int], report: Report
     ) -> tuple[Module, bool]:
         """Put the spiking layers in; tell whether the layers before the first neurons can run once for all steps."""
+        spiking = {k for k in scales if self._rule(trace.calls[k].module) == "relu"}
         changes = _changing(trace, [k for k, c in enumerate(trace.calls) if k in scales])
         sites: dict[int, list[Module]] = {}
         others: dict[int, Module] = {}
@@ -191,7 +213,7 @@ class Converter:
             elif kind == _kinds.MAX_POOL:
                 new = SpikingMaxPool2d(
                     layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.ceil_mode,
-                    spikes=call.direct in scales or call.direct in _spiking_pools(trace, scales),
+                    spikes=call.direct in spiking or call.direct in _spiking_pools(trace, spiking),
                 )  # fmt: skip
                 report.pools.append(_name(call))
             else:
@@ -210,8 +232,11 @@ class Converter:
         holds = all(len({s in changes for s in sources}) < 2 for sources in every if sources)
         return swap(model, others), holds
 
+    def _rule(self, layer: Module) -> str | Callable[[Module, Any], Module]:
+        return next((r for c, r in self.rules.items() if isinstance(layer, c)), "relu")
+
     def _activation(self, layer: Module, scale: np.ndarray, axis: int) -> Module:
-        rule = next((r for c, r in self.rules.items() if isinstance(layer, c)), "relu")
+        rule = self._rule(layer)
         if rule == "relu":
             return SpikingActivation(scale, axis, self.half_threshold)
         made = rule(layer, scale if scale.ndim else float(scale))  # type: ignore[operator]
@@ -222,22 +247,6 @@ class Converter:
         return InTime(made)
 
 
-def _read_mode(mode: Any) -> tuple[float | None, float]:
-    """Return the quantile, if there is one, and the factor."""
-    if isinstance(mode, str) and mode.lower() == "max":
-        return None, 1.0
-    try:
-        if isinstance(mode, str) and mode.endswith("%") and 0.0 < float(mode[:-1]) <= 100.0:
-            return float(mode[:-1]) / 100.0, 1.0
-        if not isinstance(mode, (str, bool)) and 0.0 < float(mode) <= 1.0:
-            return None, float(mode)
-    except (TypeError, ValueError):
-        pass
-    raise ValueError(
-        f"Converter: unknown mode, got {mode!r}; expected 'max', a quantile such as '99.9%', or a number in (0, 1]."
-    )
-
-
 def _copy(model: Module) -> Module:
     twin = copy.deepcopy(model).eval()
     for module in twin.modules():
@@ -245,9 +254,9 @@ def _copy(model: Module) -> Module:
     return twin
 
 
-def _try(trace: Trace, x: np.ndarray, look: Any = None) -> None:
+def _try(trace: Trace, x: np.ndarray, look: Any = None) -> Tensor:
     try:
-        trace.run(x, look)
+        return trace.run(x, look)
     except (ValueError, TypeError, NotImplementedError) as error:
         if str(error).startswith("Converter:"):
             raise
@@ -276,9 +285,9 @@ def _changing(trace: Trace, active: list[int]) -> set[int]:
     return out
 
 
-def _spiking_pools(trace: Trace, scales: Mapping[int, Any]) -> set[int]:
+def _spiking_pools(trace: Trace, spiking: set[int]) -> set[int]:
     out: set[int] = set()
     for k, call in enumerate(trace.calls):
-        if isinstance(call.module, nn.MaxPool2d) and (call.direct in scales or call.direct in out):
+        if isinstance(call.module, nn.MaxPool2d) and (call.direct in spiking or call.direct in out):
             out.add(k)
     return out

@@ -16,7 +16,7 @@ class Batches:
     """Batches of inputs, and of labels if there are any, that can be gone through several times.
 
     Args:
-        data: an array (N, *); a pair (x, y) of an array and the integer labels (N,); or an iterable of batches, each an
+        data: an array (N, *); a pair (x, y) of an array and the labels (N,); or an iterable of batches, each an
             array (N, *), or a tuple or list that begins with x and y, as a torch ``DataLoader`` gives.
         name: of the caller, for errors.
         labels: whether there must be labels.
@@ -32,8 +32,9 @@ class Batches:
             raise TypeError(
                 f"{name}: data must be an array (N, ...) or an iterable of batches, got {_described(data)}."
             )
-        if _is_array(data) or _is_pair(data):
-            x, y = data if _is_pair(data) else (data, None)
+        pair = _is_pair(data, labels)
+        if pair or _is_array(data):
+            x, y = data if pair else (data, None)
             self._whole: tuple[Any, Any] | None = (to_numpy(x), None if y is None else to_numpy(y))
             self._batches: Any = None
         else:
@@ -88,8 +89,8 @@ class Batches:
         if x.ndim == 0 or len(x) == 0:
             yield x, y
             return
-        if y is not None and len(y) != len(x):
-            raise ValueError(f"{self.name}: inputs and labels differ in number, got {len(x)} and {len(y)}.")
+        if y is not None and y.shape[:1] != x.shape[:1]:
+            raise ValueError(f"{self.name}: inputs and labels differ in number, got {x.shape} and {y.shape}.")
         for start in range(0, len(x), BATCH):
             yield x[start : start + BATCH], None if y is None else y[start : start + BATCH]
 
@@ -110,11 +111,13 @@ def _is_plain(data: Any) -> bool:
     return isinstance(data, (int, float))
 
 
-def _is_pair(data: Any) -> bool:
-    if not (isinstance(data, tuple) and len(data) == 2 and all(_is_array(part) for part in data)):
+def _is_pair(data: Any, labels: bool) -> bool:
+    if not (isinstance(data, (tuple, list)) and len(data) == 2 and all(_is_array(part) for part in data)):
         return False
     y = to_numpy(data[1])
-    return y.ndim == 1 and y.dtype.kind in "iu"
+    if _is_plain(data):  # two rows of numbers, or inputs and labels
+        return isinstance(data, tuple) and y.ndim == 1 and y.dtype.kind in "iu"
+    return labels or y.ndim < 2  # what cannot be a batch is meant as labels
 
 
 def _described(data: Any) -> str:

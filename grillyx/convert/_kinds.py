@@ -16,6 +16,7 @@ LINEAR, NORM, ACTIVATION, MAX_POOL, DROPOUT, CONTAINER = (
     "dropout",
     "container",
 )
+MEMORIES = (ACTIVATION, MAX_POOL)  # what becomes of these remembers earlier steps
 
 _KINDS: dict[type, str] = {
     nn.Linear: LINEAR, nn.Conv1d: LINEAR, nn.Conv2d: LINEAR, nn.ConvTranspose2d: LINEAR, nn.AvgPool2d: LINEAR,
@@ -60,6 +61,7 @@ def kind_of(module: Module, path: str, rules: Mapping[type, Any]) -> str | None:
     """
     if any(isinstance(module, c) for c in rules):
         return ACTIVATION
+    path = path or "the network"
     # a subclass with a forward of its own is a module of the user's
     home: Any = next(c for c in type(module).__mro__ if "forward" in vars(c))
     known = (k for c, k in _KINDS.items() if isinstance(module, c) and getattr(c, "forward", None) is home.forward)

@@ -116,6 +116,19 @@ class SpikingModel(Module):
         accuracy = {t: float(n) / samples for t, n in zip(steps, right, strict=True)}
         return Evaluation(accuracy, samples, None if scores is None else right_ann / samples, rates.result())
 
+    def check_holding(self, x: Any) -> None:
+        """Compute each step anew if the model's forward does not let the number of samples grow on its way.
+
+        Args:
+            x: (2, *), inputs.
+        """
+        if self._holds:
+            with self._at_rest(), self._in_time(3, True), autograd.unwatched():
+                try:
+                    self._holds = self.model(as_tensor(x)).shape[0] == 6
+                except Exception:  # whatever a forward does with sizes that it did not expect
+                    self._holds = False
+
     def _input(self, x: Any, name: str) -> Tensor:
         x = as_tensor(x)
         if x.ndim != self._ndim or x.shape[0] == 0:
@@ -128,11 +141,12 @@ class SpikingModel(Module):
         """Yield the mean output of the first T steps, for each T in order."""
         total: Any = 0.0
         done = 0
+        holds = self._holds and not autograd.is_watched()  # who counts operations counts those of every step
         for end in ends:
             while done < end:
                 steps = min(_AT_ONCE, end - done)
-                with self._in_time(steps, self._holds):
-                    y = self.model(x if self._holds else _repeat(x, steps))
+                with self._in_time(steps, holds):
+                    y = self.model(x if holds else _repeat(x, steps))
                 total = total + y.reshape(steps, -1, *y.shape[1:]).sum(axis=0)
                 done += steps
             yield total / float(end)
@@ -189,6 +203,11 @@ def _counts(steps: Any, name: str) -> list[int]:
 def _hits(scores: np.ndarray, y: np.ndarray) -> int:
     if scores.ndim != 2 or len(scores) != len(y):
         raise ValueError(f"SpikingModel.evaluate: expected outputs ({len(y)}, classes), got shape {scores.shape}.")
+    if not 0 <= y.min() <= y.max() < scores.shape[1]:
+        raise ValueError(
+            f"SpikingModel.evaluate: labels are from 0 to {scores.shape[1] - 1} for outputs ({len(y)}, {scores.shape[1]}), got "
+            f"{y.min()} to {y.max()}."
+        )
     return int((scores.argmax(axis=1) == y).sum())
 
 
@@ -210,6 +229,13 @@ def _scores(ann: Any) -> Callable[[np.ndarray], np.ndarray]:
     return scores
 
 
+def _named(model: Module, path: str) -> str:
+    """Return the name in the report of a layer at a path."""
+    above, _, number = path.rpartition(".")
+    sites = any(name == above and isinstance(module, CallSites) for name, module in model.named_modules())
+    return path if not sites else above if number == "0" else f"{above}[{number}]"
+
+
 class _Rates:
     """Counts the spikes of each layer."""
 
@@ -217,8 +243,9 @@ class _Rates:
         self._handles: list[Any] = []
         self._parts: dict[str, list[Tensor]] = {}
         self._rates: dict[str, list[float]] = {}
-        for name, module in model.named_modules():
+        for path, module in model.named_modules():
             if isinstance(module, SpikingActivation):
+                name = _named(model, path)
                 self._parts[name], self._rates[name] = [], [0.0, 0.0]
                 self._handles.append(module[1].register_forward_hook(self._counter(name)))
 

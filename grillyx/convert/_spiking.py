@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 import grillyx.functional as F
-from grillyx.autograd import Tensor, as_tensor, unwatched
+from grillyx import autograd
+from grillyx.autograd import Tensor, as_tensor
 from grillyx.nn import Buffer, IFNode, MaxPool2d, Module, ModuleList, Sequential, VoltageScaler
 
 
@@ -72,7 +73,7 @@ class SpikingActivation(Sequential, Timed):
     def __init__(self, scale: Any, axis: int = 1, half_threshold: bool = False) -> None:
         s = np.asarray(scale, np.float64)
         super().__init__(
-            VoltageScaler(1.0 / s, axis), StartedIFNode(0.5 if half_threshold else 0.0), VoltageScaler(s, axis)
+            VoltageScaler(_reciprocal(s), axis), StartedIFNode(0.5 if half_threshold else 0.0), VoltageScaler(s, axis)
         )
 
     def forward(self, x: Any) -> Tensor:
@@ -83,6 +84,12 @@ class SpikingActivation(Sequential, Timed):
             spikes = node(self._sequence(drive))
             return after(spikes.reshape(-1, *spikes.shape[2:]))
         return after(node(drive))
+
+
+def _reciprocal(s: np.ndarray) -> np.ndarray:
+    """Return 1 / s such that, in float32, an activation of s reaches the threshold."""
+    r = (1.0 / s).astype(np.float32)
+    return np.where(np.float32(s) * r < 1.0, np.nextafter(r, np.float32(np.inf)), r)
 
 
 class InTime(Timed):
@@ -150,22 +157,24 @@ class SpikingMaxPool2d(MaxPool2d, Timed):
                 f"SpikingMaxPool2d: the sums have another shape than the input, got {(batch, *x.shape[1:])} a step; expected "
                 f"{self.total.shape}. Call functional.reset_net(model) before a batch of another shape."
             )
-        if steps == 1:
-            sums = x + self.total
-        else:
-            up_to_now = Tensor(np.tri(steps, dtype=np.float32))
-            with unwatched():  # a sum that is computed as a product is none in a count of operations
-                sums = up_to_now @ x.reshape(steps, -1)
-            sums = (sums.reshape(steps, batch, *x.shape[1:]) + self.total).reshape(x.shape)
-        peaks = super().forward(sums)
-        now = peaks.reshape(steps, batch, *peaks.shape[1:])
-        last = now[:1] * 0.0 + self.largest
-        gain = peaks - F.concatenate([last, now[:-1]]).reshape(peaks.shape)
-        self.total, self.largest = sums[x.shape[0] - batch :], now[-1]
+        with autograd.unwatched():  # what counts operations does not count those of a memory
+            if steps == 1:
+                sums = x + self.total
+            else:
+                up_to_now = Tensor(np.tri(steps, dtype=np.float32))
+                sums = (up_to_now @ x.reshape(steps, -1)).reshape(steps, batch, *x.shape[1:]) + self.total
+                sums = sums.reshape(x.shape)
+            peaks = super().forward(sums)
+            now = peaks.reshape(steps, batch, *peaks.shape[1:])
+            last = now[:1] * 0.0 + self.largest
+            gain = peaks - F.concatenate([last, now[:-1]]).reshape(peaks.shape)
+            self.total, self.largest = sums[x.shape[0] - batch :], now[-1]
         if not self.spikes:
             return gain
         passing = super().forward(x)
-        return passing * (gain > passing * 0.5)  # a gain is 0 or one spike; sums are rounded
+        with autograd.unwatched():
+            fires = gain > passing * 0.5  # a gain is 0 or one spike; sums are rounded
+        return F.where(fires, passing, 0.0)
 
 
 class CallSites(ModuleList):

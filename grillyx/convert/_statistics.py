@@ -10,6 +10,22 @@ import numpy as np
 from grillyx.autograd import Tensor
 
 
+def read_mode(mode: Any) -> tuple[float | None, float]:
+    """Return the quantile that a mode of the converter asks for, if it does, and the factor."""
+    if isinstance(mode, str) and mode.lower() == "max":
+        return None, 1.0
+    try:
+        if isinstance(mode, str) and mode.endswith("%") and 0.0 < float(mode[:-1]) <= 100.0:
+            return float(mode[:-1]) / 100.0, 1.0
+        if not isinstance(mode, (str, bool)) and 0.0 < float(mode) <= 1.0:
+            return None, float(mode)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(
+        f"Converter: unknown mode, got {mode!r}; expected 'max', a quantile such as '99.9%', or a number in (0, 1]."
+    )
+
+
 class Largest:
     """The maximum of all outputs, or of each channel's.
 

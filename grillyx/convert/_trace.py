@@ -80,6 +80,7 @@ class Trace:
         self.model, self.layers = model, dict(layers)
         self.calls: list[Call] = []
         self.output: frozenset[int] = frozenset()
+        self._untaped: dict[int, tuple[Tensor, str, list[Any]]] = {}  # what has no gradient, and where it is from
 
     def run(self, x: Any, look: Callable[[int, Tensor], None] | None = None) -> Tensor:
         """Run one batch.
@@ -93,11 +94,14 @@ class Trace:
                 first run; an output that does not depend on the input.
         """
         calls: list[Call] = []
-        with _patched(self.layers, functools.partial(self._called, calls, look)), autograd.enable_grad():
+        self._untaped.clear()
+        called = functools.partial(self._called, calls, look)
+        with _patched(self.layers, called), autograd.enable_grad(), autograd.watched(self._watch):
             out = self.model(_made(autograd.as_tensor(x), INPUT))
         if not isinstance(out, Tensor):
             raise TypeError(f"Converter: the model returns {type(out).__name__}; expected one tensor.")
         sources, _ = self._sources(out, calls, "the output")
+        self._untaped.clear()
         if not sources:
             raise ValueError(
                 "Converter: the model's output does not depend on its input by functions of grillyx; nothing can be "
@@ -112,12 +116,24 @@ class Trace:
             )
         return out.detach()
 
+    def _watch(self, op: Any, inputs: list[Any], out: Any, options: dict[str, Any]) -> None:
+        """Remember what depends on the input, but is not on the tape: comparisons, rounding, integers."""
+        if any(self._depends(t) for t in inputs):
+            name = options.get("name", op.__name__)
+            for t in out if isinstance(out, tuple) else (out,):
+                if isinstance(t, Tensor) and not t._tracked:
+                    cut = name == "astype" and inputs[0].dtype.kind == "f"  # floats become integers
+                    self._untaped[id(t)] = (t, "trunc" if cut else name, inputs)
+
+    def _depends(self, t: Any) -> bool:
+        return t is not None and (t._tracked or id(t) in self._untaped)
+
     def _called(self, calls: list[Call], look: Any, path: str, layer: Module, forward: Any, *inputs: Any) -> Tensor:
         if len(inputs) != 1 or not isinstance(inputs[0], Tensor):
             raise TypeError(f"Converter: {path!r} was called with {len(inputs)} inputs; expected one tensor.")
         x = inputs[0]
         sources, between = self._sources(x, calls, repr(path))
-        with autograd.no_grad():
+        with autograd.no_grad(), autograd.unwatched():
             y = forward(x.detach())
         number = len(calls)
         maker = x.maker if isinstance(x, _Made) else None
@@ -135,14 +151,14 @@ class Trace:
             part = stack.pop()
             if isinstance(part, _Made):
                 found.add(part.maker)
-            elif part._node is not None and part._node not in seen:
-                node = part._node
-                seen.add(node)
-                active = [p for p in node.parents if p._tracked]
-                single = len(active) == 1 and (node.name != "divide" or active[0] is node.parents[0])
-                if not (node.name in _LINEAR or (node.name in _LINEAR_IN_ONE | {"divide"} and single)):
-                    raise ValueError(_refusal(node.name, len(active), sorted(set(self._before(active, calls))), where))
-                names.add(node.name)
+            elif (step := self._step(part)) is not None and step[0] not in seen:
+                key, name, parents = step
+                seen.add(key)
+                active = [p for p in parents if self._depends(p)]
+                single = len(active) == 1 and (name != "divide" or active[0] is parents[0])
+                if not (name in _LINEAR or (name in _LINEAR_IN_ONE | {"divide"} and single)):
+                    raise ValueError(_refusal(name, len(active), sorted(set(self._before(active, calls))), where))
+                names.add(name)
                 stack += active
         return frozenset(found), frozenset(names)
 
@@ -152,9 +168,15 @@ class Trace:
             part = stack.pop()
             if isinstance(part, _Made):
                 yield "the input" if part.maker == INPUT else repr(calls[part.maker].path)
-            elif part._node is not None and part._node not in seen:
-                seen.add(part._node)
-                stack += [p for p in part._node.parents if p._tracked]
+            elif (step := self._step(part)) is not None and step[0] not in seen:
+                seen.add(step[0])
+                stack += [p for p in step[2] if self._depends(p)]
+
+    def _step(self, part: Any) -> tuple[Any, str, Any] | None:
+        """Return what made a tensor: a key, the name of the function, and its inputs."""
+        if part._node is not None:
+            return part._node, part._node.name, part._node.parents
+        return (id(part), *self._untaped[id(part)][1:]) if id(part) in self._untaped else None
 
 
 _INSTEAD = {

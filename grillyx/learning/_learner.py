@@ -69,11 +69,15 @@ class Learner(Module):
     # --- recording
     def _record_input(self, module: Any, inputs: tuple, output: Any) -> None:
         if self._enabled:
-            self._pre.append(as_tensor(inputs[0]).detach())
+            self._record(self._pre, as_tensor(inputs[0]))
 
     def _record_output(self, module: Any, inputs: tuple, output: Any) -> None:
         if self._enabled:
-            self._post.append(output.detach())
+            self._record(self._post, output)
+
+    def _record(self, records: list[Tensor], spikes: Tensor) -> None:
+        records.append(spikes.detach())
+        self._versions.append((spikes.array, spikes.array.storage.version))
 
     def reset(self) -> None:
         """Forget the traces and what was recorded; weights and gradients stay."""
@@ -81,6 +85,7 @@ class Learner(Module):
         self.trace_post: Tensor | None = None
         self._pre: list[Tensor] = []
         self._post: list[Tensor] = []
+        self._versions: list[tuple[Any, int]] = []  # of the arrays that the records share with the model
 
     def enable(self) -> None:
         """Record again after `disable`.
@@ -118,6 +123,11 @@ class Learner(Module):
             )
         if not self._pre:
             return None
+        if any(array.storage.version != version for array, version in self._versions):
+            raise RuntimeError(
+                f"{name}.step: recorded spikes were changed in place after the call, as by copy_. Give each call a tensor of "
+                "its own, call step before the change, or reset()."
+            )
         many = self.step_mode == "m"
         pairs = [self._sequence(a, b) if many else (a, b) for a, b in zip(self._pre, self._post, strict=True)]
         join: Callable[..., Tensor] = F.concatenate if many else F.stack
@@ -195,7 +205,7 @@ class Learner(Module):
 
     def _learn(self, change: Tensor, on_grad: bool, scale: float) -> Tensor | None:
         """Forget the records, and return the change or subtract it from the weight's gradient."""
-        self._pre, self._post = [], []
+        self._pre, self._post, self._versions = [], [], []
         if scale != 1.0:
             change = change * scale
         if not on_grad:

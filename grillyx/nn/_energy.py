@@ -16,9 +16,10 @@ from grillyx.nn._energy_report import LayerEnergy, report
 from grillyx.nn._module import Module
 from grillyx.nn._neurons import BaseNode
 from grillyx.nn._operations import KEEPS_VALUES, MOVES, RULES, Look, Product
-from grillyx.nn._parts import Parameter
+from grillyx.nn._parts import Buffer, Parameter
 from grillyx.ops import elementwise
 
+_FIXED = (Parameter, Buffer)
 _MOST_WAITING = 1024  # products whose counts wait on the device until somebody reads them
 
 
@@ -145,10 +146,16 @@ class EnergyMonitor:
         """Keep track of what is spikes times a factor for each channel, as long as it is there."""
         source: Tensor | None = None
         if op in KEEPS_VALUES:
-            source = self._source(inputs[0])
+            first = inputs[0]
+            source = first if isinstance(first, _FIXED) else self._source(first)
+        elif op is elementwise.where:  # a mask
+            source = next((s for x in inputs[1:] if (s := self._source(x)) is not None), None)
         elif op is elementwise.binary:
             a, b = inputs
-            source = next((x for x, y in ((a, b), (b, a)) if isinstance(y, Parameter) or y.size < x.size), None)
+            fixed = {id(y) for y in inputs if isinstance(y, _FIXED) or isinstance(self._source(y), _FIXED)}
+            source = next((x for x, y in ((a, b), (b, a)) if id(y) in fixed or y.size < x.size), None)
+            if source is not None and (earlier := self._source(source)) is not None:
+                source = earlier
         if source is not None and isinstance(output, Tensor):
             key, sources = id(output), self._sources
             sources[key] = (weakref.ref(output, lambda _: sources.pop(key, None)), source)

@@ -324,7 +324,9 @@ def test_layers_that_cannot_be_converted_are_named_with_their_path(layer, why):
 
 def test_a_converted_network_is_not_converted_again():
     snn = converted(mlp(), floats(4, 6))
-    with pytest.raises(NotImplementedError, match="spikes already"):
+    with pytest.raises(
+        NotImplementedError, match=r"cannot convert 'the network' \(SpikingModel\). The model spikes already"
+    ):
         converted(snn, floats(4, 6))
 
 
@@ -472,6 +474,35 @@ def test_rules_for_activations_of_the_users_own():
         converted(ann, x, rules={Ramp: lambda *_: 3})
     with pytest.raises(TypeError, match="rules maps classes"):
         converted(ann, x, rules={Ramp: "tanh"})
+
+
+class Steps(nn.Module):
+    """An activation of the user's own whose output is a half or one, and no spikes of one value."""
+
+    def __init__(self):
+        self.step_mode = "s"
+        self.reset()
+
+    def reset(self):
+        self.v = 0.0
+
+    def forward(self, x):
+        if self.step_mode == "m":
+            return F.stack([self.one(step) for step in x])
+        return self.one(x)
+
+    def one(self, x):
+        v = self.v + x
+        out = 0.5 * F.greater(v, 0.5) + 0.5 * F.greater(v, 1.0)
+        self.v = v - out
+        return out
+
+
+def test_max_pools_behind_a_rule_take_any_values():
+    x = floats(20, 1, 6, 6)
+    ann = nn.Sequential(nn.Conv2d(1, 3, 3), Ramp(), nn.MaxPool2d(2))
+    snn = converted(ann, x, rules={Ramp: lambda *_: Steps()})
+    np.testing.assert_allclose(snn.simulate(x, 200).numpy(), evaluated(ann, x), atol=0.01)
 
 
 def test_gradients_reach_the_weights_of_a_converted_network():

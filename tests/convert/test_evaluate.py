@@ -119,3 +119,24 @@ def test_the_plot_shows_each_number_of_steps(nets):
     np.testing.assert_allclose(ax.lines[0].get_ydata(), list(result.values()))
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["half threshold", "from zero"]
     matplotlib.pyplot.close(ax.figure)
+
+
+@pytest.mark.parametrize("wrong", [-1, 4])
+def test_labels_that_are_no_class(nets, wrong):
+    _ann, snn, x, y = nets
+    y = y.copy()
+    y[3] = wrong
+    with pytest.raises(ValueError, match=r"labels are from 0 to 3 .*, got (-1 to|0 to 4)"):
+        snn.evaluate((x, y), T=2, progress=False)
+
+
+def test_pairs_whose_labels_are_no_integers(nets):
+    ann, snn, x, y = nets
+    for labels, text in ((y.astype(float), r"got float64 of shape \(100,\)"), (np.eye(4)[y], r"of shape \(100, 4\)")):
+        with pytest.raises(ValueError, match=f"data needs labels, integers of shape .*{text}"):
+            snn.evaluate((x, labels), T=2, progress=False)
+    assert dict(snn.evaluate([x, y], T=7, progress=False)) == dict(snn.evaluate((x, y), T=7, progress=False))
+    assert Converter(ann, data=(x, y.astype(float)), progress=False).convert().report.samples == 250
+    assert Converter(ann, data=[x, x], progress=False).convert().report.samples == 500
+    with pytest.raises(ValueError, match=r"inputs and labels differ in number, got \(250, 5\) and \(249,\)"):
+        snn.evaluate((x, y[1:]), T=2, progress=False)

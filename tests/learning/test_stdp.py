@@ -303,3 +303,19 @@ def test_calls_that_do_not_fit_change_nothing() -> None:
     call(conv, sn, image, spikes(1, 3, 5, 5))
     with pytest.raises(ValueError, match=r"expected \(N, 2, H, W\) and \(N, 3, H, W\)"):
         other.step()
+
+
+def test_spikes_that_are_changed_after_the_call_are_found() -> None:
+    net = nn.Sequential(nn.Linear(3, 2, bias=False), nn.IFNode())
+    learner = learning.STDPLearner("s", net[0], net[1], 2.0, 2.0)
+    x = Tensor(np.ones((1, 3)))
+    net(x)
+    x.copy_(np.zeros((1, 3)))
+    net(x)
+    with pytest.raises(RuntimeError, match="changed in place"):
+        learner.step()
+    learner.reset()
+    for value in (1.0, 0.0):
+        x.copy_(np.full((1, 3), value))
+        net(x)
+        learner.step()
