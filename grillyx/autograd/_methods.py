@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import grillyx.functional as F  # used at call time; functional imports this module through autograd
+from grillyx.autograd._names import torch_differs, torch_names
 
 if TYPE_CHECKING:
     from grillyx.autograd._tensor import Tensor
@@ -158,10 +159,12 @@ class Methods:
         """The axes reversed."""
         return F.transpose(self)
 
+    @torch_names
     def squeeze(self, axis: Axis = None) -> Tensor:
         """Drop axes of length 1."""
         return F.squeeze(self, axis)
 
+    @torch_names
     def unsqueeze(self, axis: int) -> Tensor:
         """Insert an axis of length 1."""
         return F.expand_dims(self, axis)
@@ -179,38 +182,47 @@ class Methods:
         return F.astype(self, np.float32)
 
     # --- reductions
+    @torch_names
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the sum over some axes, all by default."""
         return F.sum(self, axis, keepdims)
 
+    @torch_names
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the mean over some axes, all by default."""
         return F.mean(self, axis, keepdims)
 
+    @torch_differs("correction is 0 unless it is given, as in NumPy; torch's is 1.")
     def var(self, axis: Axis = None, correction: int = 0, keepdims: bool = False) -> Tensor:
         """Return the variance over some axes, all by default."""
         return F.var(self, axis, correction, keepdims)
 
+    @torch_differs("correction is 0 unless it is given, as in NumPy; torch's is 1.")
     def std(self, axis: Axis = None, correction: int = 0, keepdims: bool = False) -> Tensor:
         """Return the standard deviation over some axes, all by default."""
         return F.std(self, axis, correction, keepdims)
 
+    @torch_differs("it returns values only; the indices are those of argmax(axis=...).")
     def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the maximum over some axes, all by default."""
         return F.amax(self, axis, keepdims)
 
+    @torch_differs("it returns values only; the indices are those of argmin(axis=...).")
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the minimum over some axes, all by default."""
         return F.amin(self, axis, keepdims)
 
+    @torch_names
     def softmax(self, axis: int = -1) -> Tensor:
         """Return the softmax along an axis."""
         return F.softmax(self, axis)
 
+    @torch_names
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Return the index of the first maximum."""
         return F.argmax(self, axis, keepdims)
 
+    @torch_names
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Return the index of the first minimum."""
         return F.argmin(self, axis, keepdims)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
+from grillyx.autograd._names import torch_names
 from grillyx.engine.array import BOOL
 from grillyx.functional import _check
 from grillyx.functional._elementwise import astype
@@ -74,6 +75,7 @@ def swapaxes(x: Any, a: int, b: int) -> Tensor:
     return _permute(x, order=tuple(order))
 
 
+@torch_names
 def squeeze(x: Any, axis: Any = None) -> Tensor:
     """Drop axes of length 1: all, or those named."""
     x = as_tensor(x)
@@ -83,6 +85,7 @@ def squeeze(x: Any, axis: Any = None) -> Tensor:
     return _reshape(x, shape=tuple(n for k, n in enumerate(x.shape) if k not in axes))
 
 
+@torch_names
 def expand_dims(x: Any, axis: int) -> Tensor:
     """Insert an axis of length 1."""
     x = as_tensor(x)
@@ -98,6 +101,7 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     return _expand(x, shape=target)
 
 
+@torch_names
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Join tensors along an axis that they have."""
     parts = [as_tensor(t) for t in tensors]
@@ -120,6 +124,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 cat = concatenate
 
 
+@torch_names
 def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis."""
     parts = [as_tensor(t) for t in tensors]
@@ -128,6 +133,7 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     return concatenate([expand_dims(t, axis) for t in parts], axis)
 
 
+@torch_names
 def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
     """Return ``x[0], x[1], ...`` along an axis, with the gradient of all of them in one piece.
 
@@ -150,6 +156,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     return _take(x, index, axis=k)
 
 
+@torch_names
 def gather(x: Any, axis: int, index: Any) -> Tensor:
     """Return ``x[..., index[..., k, ...], ...]``, an index for each element; `index` has x's shape but along `axis`."""
     x = as_tensor(x)
