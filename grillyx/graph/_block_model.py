@@ -77,7 +77,9 @@ def contextual_sbm(
     strange, others = order[:alone], np.sort(order[alone:])
     within = _shares(round(homophily * num_edges), np.bincount(y[others], minlength=classes))
     pairs = [_pairs(rng, int(n), others[y[others] == c], others[y[others] == c]) for c, n in enumerate(within)]
-    pairs.append(_pairs(rng, num_edges - int(within.sum()), strange if alone else np.arange(len(y)), np.arange(len(y)), y))
+    pairs.append(
+        _pairs(rng, num_edges - int(within.sum()), strange if alone else np.arange(len(y)), np.arange(len(y)), y)
+    )
     index = np.concatenate(pairs, 1)
     own = np.arange(num_features) % classes == y[:, None]
     x = rng.random((len(y), num_features)) < rate * (1.0 - signal) + rate * signal * classes * own
