@@ -188,9 +188,8 @@ class Graph:
     def _with(self, **changes: Any) -> Graph:
         """Return a copy with parts that were checked."""
         out = Graph.__new__(Graph)
-        out.__dict__.update(self.__dict__)
-        out.__dict__.pop("weight", None)
-        out.__dict__.update(changes)
+        stale = ("weight", "_normed") if "edge_weight" in changes else ()
+        out.__dict__.update({name: value for name, value in self.__dict__.items() if name not in stale} | changes)
         return out
 
     def _with_edges(self, index: np.ndarray, weight: Any, structure: Structure | None = None) -> Graph:
