@@ -63,7 +63,9 @@ def graph(
     size = float(np.clip(9000.0 / max(count, 1), 9.0, 110.0))
     options = {"s": size, "linewidths": 0.8 if size > 30 else 0.2, "edgecolors": "white", "zorder": 2}
     if shades is not None:
-        drawn = ax.scatter(*places.T, c=shades, cmap="YlOrRd", **(options | {"edgecolors": GREY}))  # the lightest too are seen
+        drawn = ax.scatter(
+            *places.T, c=shades, cmap="YlOrRd", **(options | {"edgecolors": GREY})
+        )  # the lightest too are seen
         if drawn.norm.vmin is not None:
             ax.figure.colorbar(drawn, ax=ax, shrink=0.7, label=label)
     elif classes is not None and classes.dtype.kind in "iub":

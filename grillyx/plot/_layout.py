@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 
 def spectral(index: np.ndarray, nodes: int) -> np.ndarray:
     """Return places from the two smoothest eigenvectors of the normalised Laplacian (Hall, 1970; Koren, 2005)."""
+    if nodes < 3:  # too few to have such vectors
+        return np.stack([np.arange(nodes), np.zeros(nodes)], 1).astype(float)
     a = _adjacency(index, nodes)
     scale = 1.0 / np.sqrt(np.maximum(np.asarray(a.sum(1)).ravel(), 1.0))
     s = sparse.diags_array(scale) @ a @ sparse.diags_array(scale)
@@ -29,7 +31,7 @@ def spring(index: np.ndarray, nodes: int, rounds: int = 150) -> np.ndarray:
     Nodes that are joined attract each other by d²/k, all closer than 3 k repel each other by k²/d.
     """
     if nodes < 3:
-        return np.stack([np.arange(nodes), np.zeros(nodes)], 1) * 1.0
+        return spectral(index, nodes)
     a = _adjacency(index, nodes).tocoo()
     source, target = a.row[a.row < a.col], a.col[a.row < a.col]
     k = 1.0 / np.sqrt(nodes)
