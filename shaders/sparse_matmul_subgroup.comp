@@ -6,6 +6,7 @@
 #include "common.glsl"
 #include "divide.glsl"
 #include "sparse.glsl"
+#include "spread.glsl"
 // sparse_matmul for CPU devices, where each load of a lane is a round of a loop: LANES lanes share a part of a row, each with EACH
 // quads of it. They load LANES entries together and hand them round.
 layout(local_size_x_id = 1) in;
@@ -27,11 +28,8 @@ layout(binding = 5) readonly buffer E { uint edge[]; };
 OUTPUT(6, y)
 OUTPUT(7, rest)
 void main() {
-    uint lane = gl_SubgroupInvocationID, mine = lane % LANES, group = gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x;
-    // a sixteenth of the groups, which one thread of the device may take, gets eight neighbours of each 128: rows may be sorted by length
-    uint run = group / 8, share = divided(run, p.spread);
-    group = (((run - share * p.spread) * 16 + share) * 8) + group % 8;
-    uint line = group * (gl_WorkGroupSize.x / LANES) + lane / LANES;
+    uint lane = gl_SubgroupInvocationID, mine = lane % LANES;
+    uint line = spread_group(p.spread) * (gl_WorkGroupSize.x / LANES) + lane / LANES;
     bool inside = line < p.n;
     line = min(line, p.n - 1);
     uint above = divided(line, p.parts), part = line - above * p.parts, lead = divided(above, p.blocks), block = above - lead * p.blocks;
