@@ -1,0 +1,1 @@
+from grillyx.graph._neurons import AdaptiveLIFNode, BLIFNode
