@@ -33,25 +33,44 @@ def features(x: Any, name: str, width: int | None = None, what: str = "the input
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
-def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None) -> Graph:
-    """Return a graph that has as many nodes as x has rows."""
-    shape = x.shape if isinstance(x, Tensor) else np.shape(x)
+def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool = False) -> Graph:
+    """Return a graph that has as many nodes as x has rows; `dense`: a 2 × 2 array is an adjacency, not two edges."""
+    shape = tuple(x.shape if isinstance(x, Tensor) else np.shape(x))
     nodes = shape[-2] if len(shape) > 1 else None
-    out = as_graph(graph, num_nodes=nodes)
+    own = _shape(graph)
+    if isinstance(graph, Graph):
+        out = graph
+    elif own == (2, 2) and dense and nodes == 2:
+        out = Graph.from_adjacency(graph)
+    elif own is not None and own[0] == 2:
+        out = Graph(graph, num_nodes=nodes)
+    else:
+        out = as_graph(graph)
     if nodes is not None and out.num_nodes != nodes:
         raise ValueError(
-            f"{name}: the graph has {out.num_nodes} nodes, but the input has {nodes} rows, got shape {tuple(shape)}; "
+            f"{name}: the graph has {out.num_nodes} nodes, but the input has {nodes} rows, got shape {shape}; "
             f"expected ({out.num_nodes}, F) or (T, {out.num_nodes}, F)."
         )
     return out if edge_weight is None else out.with_weight(edge_weight)
 
 
+def _shape(graph: Any) -> tuple[int, ...] | None:
+    """Return the shape of an array of two axes; None of everything else."""
+    if not isinstance(graph, (np.ndarray, Tensor, list, tuple)):
+        return None
+    shape = tuple(graph.shape if isinstance(graph, Tensor) else np.shape(graph))
+    return shape if len(shape) == 2 else None
+
+
 class GraphModule(Module):
     """A layer that is called with features and a graph: ``layer(x, graph)``, or ``layer(x, edge_index, edge_weight)``."""
 
+    _dense = False
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         if len(inputs) > 1:  # before arrays become tensors, which graphs do not need
-            inputs = (inputs[0], graph_of(inputs[1], inputs[0], type(self).__name__), *inputs[2:])
+            graph = graph_of(inputs[1], inputs[0], type(self).__name__, dense=self._dense)
+            inputs = (inputs[0], graph, *inputs[2:])
         return super().__call__(*inputs, **options)
 
 

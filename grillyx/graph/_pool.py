@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
 import numpy as np
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor, to_numpy
+from grillyx.engine.device import current_device
 from grillyx.functional import _check
 from grillyx.graph._base import features
 from grillyx.graph._graph import Graph
 from grillyx.ops import sparse
 
 _Members = tuple[sparse.Csr, sparse.Csr]
-_kept: weakref.WeakKeyDictionary[Graph, tuple[Any, _Members]] = weakref.WeakKeyDictionary()
 
 
 def _built(batch: np.ndarray, graphs: int) -> _Members:
@@ -48,14 +47,13 @@ def members(batch: Any, nodes: int, name: str, size: Any = None) -> _Members:
 
 
 def _of_graph(graph: Graph) -> _Members:
-    from grillyx.engine.device import current_device
-
-    kept = _kept.get(graph)
-    if kept is None or kept[0] is not current_device():
-        batch = np.zeros(graph.num_nodes, np.int64) if graph.batch is None else np.asarray(graph.batch)
-        graphs = 1 if graph.ptr is None else len(graph.ptr) - 1
-        kept = _kept[graph] = current_device(), _built(batch, graphs)
-    return kept[1]
+    """Built once for a batch, also for its copies with other weights."""
+    kept, device = graph.structure.kept.get("members"), current_device()
+    if kept is None or kept[0] is not device or kept[1] is not graph.ptr:
+        batch = np.zeros(graph.num_nodes, np.int64) if graph.batch is None else graph.batch
+        kept = graph.structure.kept["members"] = device, graph.ptr, _built(batch, graph.num_graphs)
+    out: _Members = kept[2]
+    return out
 
 
 def spread(pooled: Tensor, held: _Members) -> Tensor:

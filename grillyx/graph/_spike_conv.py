@@ -60,6 +60,8 @@ class SpikeGraphConv(GraphModule):
     Source: SC-NeuroCore 3.16, `spike_gnn`.
     """
 
+    _dense = True
+
     def __init__(
         self, in_features: int, out_features: int, threshold: float = 1.0, tau_mem: float = 10.0, seed: int = 42, *,
         encoder: str | None = None, degree: str | None = None, surrogate_function: SurrogateFunction | None = None,
@@ -168,7 +170,7 @@ class SpikeGraphConv(GraphModule):
         return {"counts": counts, "rates": counts / steps, "spikes": spikes, "voltages": membranes}
 
     def _run(self, x: Any, adjacency: Any, steps: int, uniforms: Any, voltages: bool) -> dict[str, Any]:
-        graph = graph_of(adjacency, x, "SpikeGraphConv")
+        graph = graph_of(adjacency, x, "SpikeGraphConv", dense=True)
         x = features(x, "SpikeGraphConv", self.in_features, "node_features")
         if x.ndim == 3 and x.shape[0] != steps:
             raise ValueError(f"SpikeGraphConv: node_features are {x.shape[0]} steps, but T is {steps}. Pass T={x.shape[0]}.")
@@ -197,16 +199,11 @@ class SpikeGraphConv(GraphModule):
         return draws
 
     def _mean(self, graph: Graph, x: Tensor) -> Tensor:
-        w = graph.edge_weight
+        w = graph.weight
         if w is None:
             return F.sparse_reduce(graph.csr, graph.csc, x, reduce="mean")
-        w = as_tensor(w)
-        ones = F.ones_like(x[..., :1] if x.ndim == 2 else x[0, :, :1])
-        if self.degree == "clip1":
-            degree = F.maximum(F.sparse_matmul(graph.csr, graph.csc, ones, w), 1.0)
-        else:
-            total = F.sparse_matmul(graph.csr, graph.csc, ones, F.abs(w))
-            degree = total + (total == 0.0).float()
+        total = F.sparse_sum(graph.csr, w if self.degree == "clip1" else F.abs(w)).reshape(graph.num_nodes, 1)
+        degree = F.maximum(total, 1.0) if self.degree == "clip1" else total + (total == 0.0).float()
         return F.sparse_matmul(graph.csr, graph.csc, x, w) / degree
 
     def extra_repr(self) -> str:
