@@ -17,7 +17,7 @@ Parts = dict[str, Any]  # arguments of Graph
 
 
 def _joined_rows(graphs: Sequence[Graph], name: str) -> Any:
-    values = [getattr(g, name, None) for g in graphs]
+    values: list[Any] = [getattr(g, name, None) for g in graphs]
     if all(v is None for v in values):
         return None
     if any(v is None for v in values):

@@ -16,7 +16,7 @@ Parts = dict[str, Any]  # arguments of Graph
 def from_adjacency(matrix: Any) -> Parts:
     """Return the edges of a dense or scipy matrix; A[i, j] is the weight of the edge from j to i."""
     sparse = hasattr(matrix, "tocoo")
-    a = matrix.tocoo() if sparse else to_numpy(matrix)
+    a: Any = matrix.tocoo() if sparse else to_numpy(matrix)
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(
             f"Graph: an adjacency matrix must be square, got shape {a.shape}; expected (N, N), A[i, j] the weight of the "

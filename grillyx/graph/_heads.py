@@ -10,13 +10,12 @@ import grillyx.functional as F
 from grillyx import nn
 from grillyx.autograd import Tensor, to_numpy
 from grillyx.functional import _check
-from grillyx.graph._base import features, size
+from grillyx.graph._base import FeatureModule, features, size
 from grillyx.graph._graph import Graph, as_graph
 from grillyx.graph._pool import pool_of
-from grillyx.nn import Module
 
 
-class _Head(Module):
+class _Head(FeatureModule):
     """What heads share: time is taken out first."""
 
     def __init__(self, in_channels: int, time: str) -> None:

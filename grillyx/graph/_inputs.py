@@ -82,20 +82,23 @@ def weights(edge_weight: Any, num_edges: int, read: bool = True) -> Any:
     """Return None, a float32 array (E,), or the tensor itself; `read`: also look into tensors for NaN."""
     if edge_weight is None:
         return None
-    tensor = isinstance(edge_weight, Tensor)
-    host = None if tensor else to_numpy(edge_weight)
-    shape, dtype = (edge_weight.shape, edge_weight.dtype) if host is None else (host.shape, host.dtype)
-    if shape != (num_edges,):
-        remedy = " Use edge_weight[:, 0]." if shape == (num_edges, 1) else " One weight is needed for each edge."
-        raise ValueError(f"Graph: edge_weight has a wrong shape, got {shape}; expected ({num_edges},).{remedy}")
-    if dtype.kind not in ("f" if tensor else "fiub"):
-        raise TypeError(f"Graph: edge_weight must be real numbers, got {dtype}; expected float32.")
-    if host is None and read and edge_weight.is_leaf:
-        finite(edge_weight.numpy(), "edge_weight")
-    if host is None:
-        return edge_weight
-    finite(host, "edge_weight")
-    out = host.astype(np.float32)
+    values: Any = edge_weight
+    tensor = isinstance(values, Tensor)
+    if not tensor:
+        values = to_numpy(values)
+    if values.shape != (num_edges,):
+        turned = values.shape == (num_edges, 1)
+        remedy = "Use edge_weight[:, 0]." if turned else "One weight is needed for each edge."
+        raise ValueError(f"Graph: edge_weight has a wrong shape, got {values.shape}; expected ({num_edges},). {remedy}")
+    if values.dtype.kind not in ("f" if tensor else "fiub"):
+        raise TypeError(f"Graph: edge_weight must be real numbers, got {values.dtype}; expected float32.")
+    if tensor:
+        if read and values.is_leaf:
+            finite(values.numpy(), "edge_weight")
+        return values
+    finite(values, "edge_weight")
+    with np.errstate(over="ignore"):
+        out = values.astype(np.float32)
     finite(out, "edge_weight")
     return frozen(out)
 
@@ -112,6 +115,7 @@ def finite(values: np.ndarray, what: str) -> None:
 
 def rows(values: Any, what: str, lengths: tuple[int, ...]) -> Any:
     """Return an array or tensor with as many rows as there are nodes (or graphs)."""
+    out: Any
     if values is None or isinstance(values, Tensor):
         out = values
     else:
@@ -159,3 +163,20 @@ def _ptr(ptr: Any, num_nodes: int) -> np.ndarray:
             f"{np.array2string(out, threshold=8)}."
         )
     return frozen(out)
+
+
+def length(rows: Any) -> int | None:
+    """Return the number of rows; None of nothing, or of a single number."""
+    return None if rows is None or np.ndim(rows) == 0 else len(rows)
+
+
+def last(ptr: Any) -> int | None:
+    """Return the number of nodes that ptr ends with."""
+    return None if ptr is None or np.size(ptr) == 0 else int(np.asarray(ptr).reshape(-1)[-1])
+
+
+def number(weight: Any) -> float:
+    """Return a finite number."""
+    out = float(weight)
+    finite(np.array([out]), "weight")
+    return out
