@@ -224,7 +224,11 @@ def test_cached(layer: Any) -> None:
 
 def test_first_values() -> None:
     gcn, gat = GCNConv(40, 20), GATConv(40, 20, heads=3)
-    for p, bound in ((gcn.lin.weight, np.sqrt(6 / 60)), (gat.lin.weight, np.sqrt(6 / 100)), (gat.att_src, np.sqrt(6 / 23))):
+    for p, bound in (
+        (gcn.lin.weight, np.sqrt(6 / 60)),
+        (gat.lin.weight, np.sqrt(6 / 100)),
+        (gat.att_src, np.sqrt(6 / 23)),
+    ):
         assert 0.8 * bound < np.abs(p.numpy()).max() <= bound
     assert not gcn.bias.numpy().any()
     assert gat.bias.shape == (60,)
