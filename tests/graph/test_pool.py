@@ -33,7 +33,7 @@ def test_gradients(name: str, shape: tuple[int, ...], poisoned: None) -> None:
     def reference(x: np.ndarray) -> np.ndarray:
         out = np.zeros((*shape[:-2], 5, 3))
         for k in (0, 2, 3):
-            out[..., k, :] = function(x[..., BATCH == k, :], axis=-2)
+            out[..., k, :] = function(x[..., k == BATCH, :], axis=-2)
         return out
 
     x = np.random.default_rng(0).normal(size=shape)
