@@ -70,9 +70,8 @@ class Graph:
         **node_arrays: Any,
     ) -> None:
         index = _inputs.edges(edge_index)
-        total = _inputs.nodes_of(
-            index, num_nodes, ("x", _inputs.length(x)), ("batch", _inputs.length(batch)), ("ptr", _inputs.last(ptr))
-        )
+        known = ("x", _inputs.length(x)), ("batch", _inputs.length(batch)), ("ptr", _inputs.last(ptr))
+        total = _inputs.nodes_of(index, num_nodes, *known)
         batch, ptr = _inputs.parts(batch, ptr, total)
         graphs = 1 if ptr is None else len(ptr) - 1
         if y is not None and not isinstance(y, Tensor) and np.ndim(y) == 0:
@@ -189,9 +188,8 @@ class Graph:
     def _with(self, **changes: Any) -> Graph:
         """Return a copy with parts that were checked."""
         out = Graph.__new__(Graph)
-        out.__dict__.update(self.__dict__)
-        out.__dict__.pop("weight", None)
-        out.__dict__.update(changes)
+        stale = ("weight", "_normed") if "edge_weight" in changes else ()
+        out.__dict__.update({name: value for name, value in self.__dict__.items() if name not in stale} | changes)
         return out
 
     def _with_edges(self, index: np.ndarray, weight: Any, structure: Structure | None = None) -> Graph:
