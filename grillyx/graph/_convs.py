@@ -99,12 +99,11 @@ class GCNConv(_Conv):
         self.bias = Parameter(np.zeros(self.out_channels, np.float32)) if bias else None
         self._kept: Graph | None = None
 
-    def forward(self, x: Any, graph: Any, edge_weight: Any = None) -> Tensor:
+    def forward(self, x: Any, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(
-            x, graph if self._kept is None else self._kept, edge_weight if self._kept is None else None
-        )
-        if self.normalize and self._kept is None:
+        first = self._kept is None
+        x, graph = self._read(x, edge_index, edge_weight) if first else self._read(x, self._kept)
+        if self.normalize and first:
             graph = graph.gcn_norm(self.add_self_loops, self.improved)
             self._kept = graph if self.cached else None
         y = self._narrow(x, graph, self.lin)
@@ -148,9 +147,9 @@ class SAGEConv(_Conv):
         if self.root_weight:
             self.lin_r = nn.Linear(self.in_channels, self.out_channels, bias=False)
 
-    def forward(self, x: Any, graph: Any) -> Tensor:
+    def forward(self, x: Any, edge_index: Any) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(x, graph)
+        x, graph = self._read(x, edge_index)
         sent = F.relu(self.lin(x)) if self.project else x
         y = self.lin_l(received(graph, sent, self.aggr, None, self.packed and not self.project))
         if self.root_weight:
@@ -192,9 +191,9 @@ class SGConv(_Conv):
         self.lin = nn.Linear(self.in_channels, self.out_channels, bias=bias)
         self._kept: Tensor | None = None
 
-    def forward(self, x: Any, graph: Any, edge_weight: Any = None) -> Tensor:
+    def forward(self, x: Any, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(x, graph, edge_weight)
+        x, graph = self._read(x, edge_index, edge_weight)
         if self._kept is not None:
             if self._kept.shape != x.shape:
                 raise ValueError(
@@ -240,8 +239,8 @@ class GINConv(GraphModule):
         self.nn = nn
         self.eps: Tensor = Parameter(first) if train_eps else Buffer(first)
 
-    def forward(self, x: Any, graph: Any) -> Tensor:
+    def forward(self, x: Any, edge_index: Any) -> Tensor:
         """Return what `nn` makes of (N, F) or (T, N, F)."""
-        x, graph = features(x, "GINConv"), graph_of(graph, x, "GINConv")
+        x, graph = features(x, "GINConv"), graph_of(edge_index, x, "GINConv")
         out: Tensor = self.nn(x * (self.eps + 1.0) + F.sparse_matmul(graph.csr, graph.csc, x))
         return out

@@ -221,6 +221,7 @@ def test_every_form_of_a_graph() -> None:
     for form in forms:
         np.testing.assert_allclose(layer(X, form, np.ones(10)).numpy(), want, 1e-6)
         np.testing.assert_allclose(layer.forward(X.tolist(), form, np.ones(10)).numpy(), want, 1e-6)
+    np.testing.assert_allclose(layer(x=X, edge_index=EDGES, edge_weight=np.ones(10)).numpy(), want, 1e-6)
     for form in (dense, dense.tolist(), sparse.coo_array(dense)):  # equal edges are one of weight 2, also as loops
         np.testing.assert_allclose(layer(X, form).numpy(), want, 1e-5)
 
