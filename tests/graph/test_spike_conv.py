@@ -268,6 +268,8 @@ def test_weights_may_be_assigned(compat: bool) -> None:
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, T=-1), "T is a positive integer, got -1"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, T=0), "T is a positive integer, got 0"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, returns="trains"), "unknown output, got 'trains'"),
+        (lambda o: SpikeGraphConv(4, 2, **o)(X, G, returns=None), "unknown output, got None"),
+        (lambda o: SpikeGraphConv(4, 2, **o)([[1.0, 2.0], [3.0]], G), "rows have different lengths"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X / 0.0, G), r"is not finite, got inf at \[0, 0\]"),
         (
             lambda o: SpikeGraphConv(3, 2, **o)(X, G),
