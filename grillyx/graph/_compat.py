@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from grillyx.graph._graph import as_graph
 
@@ -15,6 +14,8 @@ STREAM = 42  # the seed that every layer and every call of the original starts a
 
 def adjacency_of(adjacency: Any, num_nodes: int) -> Any:
     """Return the matrix A of ``A @ X`` in float64: dense as it was given, all else in compressed rows."""
+    from scipy import sparse  # not before somebody asks for it
+
     if sparse.issparse(adjacency):
         return sparse.csr_array(adjacency, dtype=np.float64)
     if isinstance(adjacency, (np.ndarray, list, tuple)) and np.shape(adjacency) == (num_nodes, num_nodes):
