@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, spikes, spiking_attention
+from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, sparse_spikes, spikes, spiking_attention
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
@@ -192,6 +192,15 @@ def _recurrent(inputs: Sequence[Any], options: dict[str, Any], source: Source) -
     return [Product(gx.size * h.shape[-1])]
 
 
+def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """A spike of a node arrives wherever an edge leads from it."""
+    x, weight, csc = inputs[0], inputs[1], options["csc"]
+    node = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)
+    dense = csc.entries * math.prod(n for k, n in enumerate(x.shape) if k != node)
+    look = Look(x, [k for k in range(x.ndim) if k != node], -1, source(x)) if x.size else None
+    return [Product(dense, (look, None), (np.diff(Tensor(csc.start).numpy()), 0))]
+
+
 RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     gemm.linear: _linear,
     spikes.spike_linear: _linear,
@@ -202,4 +211,7 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     attention.attention_heads: _attention_heads,
     spiking_attention.spiking_attention: _spiking_attention,
     recurrent.recurrent: _recurrent,
+    sparse.sparse_matmul: _sparse,
+    sparse.sparse_mean: _sparse,
+    sparse_spikes.sparse_spikes: _sparse,
 }
