@@ -12,7 +12,19 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, sparse_spikes, spikes, spiking_attention
+from grillyx.ops import (
+    attention,
+    conv,
+    gemm,
+    index,
+    pool,
+    recurrent,
+    shape,
+    sparse,
+    sparse_spikes,
+    spikes,
+    spiking_attention,
+)
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
