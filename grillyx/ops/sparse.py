@@ -102,7 +102,8 @@ def _multiply_subgroup(a: Csr, x: Array, weight: Array | None, v: Sizes, y: Arra
     kernel("sparse_matmul_subgroup")(
         grid(128 * spread, 1), _work(a, v), x=padded_rows(x), weight=weight or a.share, y=y, rest=rest, n=n,
         columns=a.columns, blocks=per * v.heads, per=per, quads=quads, width=v.per, heads=v.heads,
-        weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each, AHEAD=min(lanes * each // 8, 2),
+        weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each,
+        AHEAD=min(lanes * each // 8, 2),
         WIDE=int(v.per % 4 == 0), SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **places_of(a),
     )  # fmt: skip
 
