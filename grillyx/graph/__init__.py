@@ -4,8 +4,18 @@ A `Graph` is made from edges, matrices, networkx graphs or PyG's objects, withou
 """
 
 from grillyx.graph import datasets
+from grillyx.graph._aggregate import aggregate, softmax
+from grillyx.graph._attention import GATConv
+from grillyx.graph._convs import GCNConv, GINConv, SAGEConv, SGConv
 from grillyx.graph._graph import Graph, as_graph
 from grillyx.graph._loader import Loader, NeighborLoader
+from grillyx.graph._neurons import AdaptiveLIFNode, BLIFNode
+from grillyx.graph._pool import global_add_pool, global_max_pool, global_mean_pool
 from grillyx.graph._sampling import sample_neighbors
+from grillyx.graph._spike_conv import SpikeGraphConv
 
-__all__ = ["Graph", "Loader", "NeighborLoader", "as_graph", "datasets", "sample_neighbors"]
+__all__ = [
+    "AdaptiveLIFNode", "BLIFNode", "GATConv", "GCNConv", "GINConv", "Graph", "Loader", "NeighborLoader", "SAGEConv", "SGConv",
+    "SpikeGraphConv", "aggregate", "as_graph", "datasets", "global_add_pool", "global_max_pool", "global_mean_pool",
+    "sample_neighbors", "softmax",
+]  # fmt: skip
