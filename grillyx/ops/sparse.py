@@ -11,10 +11,13 @@ import numpy as np
 from grillyx.engine.array import UINT, Array, empty, from_numpy
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.conv_direct import padded_rows
+from grillyx.ops.gemm_plan import body
 from grillyx.ops.pointwise import combine
 from grillyx.ops.shape import fill
 
 _PART = 256  # entries of a row that one thread takes: longer rows are split, so that hubs keep nobody waiting
+_EACH = 4  # quads of a lane
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,7 @@ class Csr:
         edge: (E,) int32: which edge, in the order of the user, each entry is.
         row: (E,) int32: the row of each entry.
         share: (rows, 1) float32: 1 / number of entries; 1 where there is none.
+        sorted: whether entry k is edge k.
         split: how rows are cut into parts; None if none is longer than a part.
     """
 
@@ -49,6 +53,7 @@ class Csr:
     columns: int
     row: Array
     share: Array
+    sorted: bool
     split: Split | None
 
     @property
@@ -84,7 +89,8 @@ def _compress(rows: np.ndarray, columns: np.ndarray, count_rows: int, count_colu
     start = np.append(0, np.cumsum(counts))
     share = from_numpy((1.0 / np.maximum(counts, 1)).astype(np.float32).reshape(-1, 1))
     index, row = _words(columns[order]), _words(rows[order])
-    return Csr(_words(start), index, _words(order), count_rows, count_columns, row, share, _split(start))
+    in_order = bool(np.all(order[1:] > order[:-1]))
+    return Csr(_words(start), index, _words(order), count_rows, count_columns, row, share, in_order, _split(start))
 
 
 def build(rows: Any, columns: Any, count_rows: int, count_columns: int) -> tuple[Csr, Csr]:
@@ -138,22 +144,46 @@ class _Sizes(NamedTuple):
 
 def multiply(a: Csr, x: Array | None, weight: Array | None, v: _Sizes, shape: Any, pick: Array | None = None) -> Array:
     """Return the sums over the entries of each row of a; x None counts as 1."""
-    y = empty(shape)
-    if y.size == 0 or a.entries == 0:
+    if math.prod(shape) == 0 or a.entries == 0:
         return fill(shape, 0.0)
-    wide = v.per % 4 == 0 and x is not None
-    units, per = (v.width // 4, v.per // 4) if wide else (v.width, v.per)
-    parts = _parts(a, v.leads, units)
-    rest = empty((v.leads, parts["pieces"], v.width)) if a.split else y
-    kernel("sparse_matmul")(
-        grid(parts["n"]), 4 * v.leads * a.entries * (v.width + 3), x=x or a.share,
-        weight=weight or a.share, index=a.index, edge=a.edge, pick=pick or a.edge, y=y, rest=rest, columns=a.columns,
-        per=per, heads=v.heads, weights=a.entries * v.heads if v.own > 1 else 0, WIDE=int(wide),
-        WEIGHTED=int(weight is not None), ONES=int(x is None), PICKED=int(pick is not None), **parts,
-    )  # fmt: skip
+    y = empty(shape)
+    rest = empty((v.leads, a.split.pieces, v.width)) if a.split else y
+    if x is not None and pick is None and v.per > 1 and body(y.storage.device) == "subgroup":
+        _multiply_subgroup(a, x, weight, v, y, rest)
+    else:
+        wide = v.per % 4 == 0 and x is not None
+        units, per = (v.width // 4, v.per // 4) if wide else (v.width, v.per)
+        parts = _parts(a, v.leads, units)
+        kernel("sparse_matmul")(
+            grid(parts["n"]), _work(a, v), x=x or a.share, weight=weight or a.share, index=a.index, edge=a.edge,
+            pick=pick or a.edge, y=y, rest=rest, columns=a.columns, per=per, heads=v.heads,
+            weights=a.entries * v.heads if v.own > 1 else 0, WIDE=int(wide), WEIGHTED=int(weight is not None),
+            ONES=int(x is None), PICKED=int(pick is not None), **parts,
+        )  # fmt: skip
     if a.split:
         _join("sparse_join", a, v.leads, v.width, rest=rest, y=y)
     return y
+
+
+def _work(a: Csr, v: _Sizes) -> int:
+    return 4 * v.leads * (a.entries * (v.width + 3) + a.rows * v.width)
+
+
+def _multiply_subgroup(a: Csr, x: Array, weight: Array | None, v: _Sizes, y: Array, rest: Array) -> None:
+    sg, quads, s = y.storage.device.info.subgroup_size, -(-v.per // 4), a.split
+    lanes = min(sg, 1 << (quads - 1).bit_length())
+    each = min(_EACH, -(-quads // lanes))
+    per = -(-quads // (lanes * each))
+    count = s.owner.size if s else a.rows
+    n = v.leads * per * v.heads * count
+    spread = -(-n // (sg // lanes * 128))
+    kernel("sparse_matmul_subgroup")(
+        grid(128 * spread, 1), _work(a, v), x=padded_rows(x), weight=weight or a.share, first=s.first if s else a.start,
+        place=s.place if s else a.start, index=a.index, edge=a.edge, y=y, rest=rest, n=n, parts=count, rows=a.rows,
+        pieces=s.pieces if s else 0, columns=a.columns, blocks=per * v.heads, per=per, quads=quads, width=v.per,
+        heads=v.heads, weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each,
+        WIDE=int(v.per % 4 == 0), SORTED=int(a.sorted), WEIGHTED=int(weight is not None), SPLIT=int(s is not None),
+    )  # fmt: skip
 
 
 def dots(a: Csr, g: Array, x: Array | None, v: _Sizes, shape: Any, pick: Array | None = None) -> Array:
