@@ -70,9 +70,8 @@ class Graph:
         **node_arrays: Any,
     ) -> None:
         index = _inputs.edges(edge_index)
-        total = _inputs.nodes_of(
-            index, num_nodes, ("x", _inputs.length(x)), ("batch", _inputs.length(batch)), ("ptr", _inputs.last(ptr))
-        )
+        known = ("x", _inputs.length(x)), ("batch", _inputs.length(batch)), ("ptr", _inputs.last(ptr))
+        total = _inputs.nodes_of(index, num_nodes, *known)
         batch, ptr = _inputs.parts(batch, ptr, total)
         graphs = 1 if ptr is None else len(ptr) - 1
         if y is not None and not isinstance(y, Tensor) and np.ndim(y) == 0:
