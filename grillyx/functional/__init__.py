@@ -71,6 +71,14 @@ from grillyx.functional._shape import (
     unstack,
     zeros_like,
 )
+from grillyx.functional._sparse import (
+    attend,
+    attention_weights,
+    edge_softmax,
+    sparse_matmul,
+    sparse_reduce,
+    sparse_sum,
+)
 from grillyx.functional._spike_loss import (
     accuracy_rate,
     accuracy_temporal,
@@ -121,18 +129,20 @@ from grillyx.functional._unary import (
 )
 
 __all__ = [
-    "abs", "accuracy_rate", "accuracy_temporal", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin", "astype",
-    "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits", "broadcast_to", "cat", "ce_count_loss",
-    "ce_max_membrane_loss", "ce_rate_loss", "ceil", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose2d", "cos",
-    "cross_entropy", "detach_net", "divide", "dropout", "elu", "embedding", "equal", "erf", "exp", "expand_dims", "expm1",
-    "flatten", "floor", "floor_divide", "full_like", "gather", "gelu", "getitem", "greater", "greater_equal", "group_norm",
-    "hardtanh", "if_step", "interpolate", "kernel_dot_product", "l1_loss", "latency_encode", "layer_norm", "leaky_relu",
-    "less", "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
-    "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_count_loss", "mse_loss", "mse_membrane_loss",
-    "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes", "poisson_encode", "power",
-    "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm", "round", "rsqrt",
-    "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "spike",
-    "spike_similar_loss", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
-    "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var", "weighted_phase_encode",
-    "where", "zeros_like",
+    "abs", "accuracy_rate", "accuracy_temporal", "adaptive_avg_pool2d", "add", "amax", "amin", "argmax", "argmin",
+    "astype", "attend", "attention_weights", "avg_pool2d", "batch_norm", "binary_cross_entropy_with_logits",
+    "broadcast_to", "cat", "ce_count_loss", "ce_max_membrane_loss", "ce_rate_loss", "ceil", "clip", "concatenate",
+    "conv1d", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "detach_net", "divide", "dropout", "edge_softmax",
+    "elu", "embedding", "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "floor", "floor_divide",
+    "full_like", "gather", "gelu", "getitem", "greater", "greater_equal", "group_norm", "hardtanh", "if_step",
+    "interpolate", "kernel_dot_product", "l1_loss", "latency_encode", "layer_norm", "leaky_relu", "less",
+    "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
+    "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_count_loss", "mse_loss",
+    "mse_membrane_loss", "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes",
+    "poisson_encode", "power", "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm",
+    "round", "rsqrt", "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax",
+    "softplus", "sparse_matmul", "sparse_reduce", "sparse_sum", "spike", "spike_similar_loss", "sqrt", "square",
+    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
+    "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var",
+    "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip
