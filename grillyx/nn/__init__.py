@@ -56,12 +56,14 @@ from grillyx.nn.surrogate import (
     ATan,
     Erf,
     FastSigmoid,
+    MultiGaussian,
     PiecewiseExp,
     PiecewiseQuadratic,
     Rect,
     SoftSign,
     SuperSpike,
     SurrogateFunction,
+    Triangle,
 )
 
 __all__ = [
@@ -121,6 +123,7 @@ __all__ = [
     "ModuleDict",
     "ModuleList",
     "Monitor",
+    "MultiGaussian",
     "MultiStepContainer",
     "MultiheadAttention",
     "NeuNorm",
@@ -155,6 +158,7 @@ __all__ = [
     "ThresholdDependentBatchNorm1d",
     "ThresholdDependentBatchNorm2d",
     "TokenQKAttention",
+    "Triangle",
     "Upsample",
     "VoltageScaler",
     "VotingLayer",

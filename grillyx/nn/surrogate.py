@@ -129,3 +129,19 @@ class Rect(SurrogateFunction):
     """alpha where ``|x| < 1 / (2 alpha)``, else 0; alpha 1. Source: Wu et al., "STBP", 2018."""
 
     _line, default_alpha = "Rect", 1.0
+
+
+class Triangle(SurrogateFunction):
+    """``max(0, 1 - alpha |x|)``; alpha 1. Source: Bellec et al., "A solution to the learning dilemma", 2020."""
+
+    _line, default_alpha = "Triangle", 1.0
+
+
+class MultiGaussian(SurrogateFunction):
+    """``1.15 N(x; 0, a) - 0.15 N(x; a, 6 a) - 0.15 N(x; -a, 6 a)``, normal densities of mean and deviation; a = alpha, 0.5.
+
+    Here a larger alpha is wider. Far from the threshold it is below 0. Source: Yin et al., "Accurate and efficient
+    time-domain classification with adaptive spiking recurrent neural networks", 2021.
+    """
+
+    _line, default_alpha = "MultiGaussian", 0.5

@@ -7,6 +7,10 @@
 #define G_SuperSpike alpha / square(1.0 + abs(x))
 #define G_Erf 0.5641895835477563 * alpha * exp(-square(alpha * x))
 #define G_Rect mix(vec4(0), vec4(alpha), lessThan(abs(x), vec4(0.5 / alpha)))
+#define G_Triangle max(1.0 - alpha * abs(x), 0.0)
+// normal densities 1.15 N(0, alpha) - 0.15 N(alpha, 6 alpha) - 0.15 N(-alpha, 6 alpha); 0.3989... is 1 / sqrt(2 pi)
+#define G_MultiGaussian 0.3989422804014327 / alpha * (1.15 * exp(-0.5 * square(x / alpha)) \
+    - 0.025 * (exp(-0.5 * square((x / alpha - 1.0) / 6.0)) + exp(-0.5 * square((x / alpha + 1.0) / 6.0))))
 vec4 square(vec4 x) { return x * x; }
 vec4 surrogate(vec4 x, float alpha) {
 #ifdef USER_SURROGATE

@@ -10,7 +10,7 @@ from scipy import special
 
 ALPHA = {
     "ATan": 2.0, "Sigmoid": 4.0, "FastSigmoid": 2.0, "SoftSign": 2.0, "PiecewiseQuadratic": 1.0, "PiecewiseExp": 1.0,
-    "SuperSpike": 1.0, "Erf": 2.0, "Rect": 1.0,
+    "SuperSpike": 1.0, "Erf": 2.0, "Rect": 1.0, "Triangle": 1.0, "MultiGaussian": 0.5,
 }  # fmt: skip
 
 
@@ -34,6 +34,11 @@ def surrogate(name: str, x: np.ndarray, alpha: float) -> np.ndarray:
             return alpha / np.sqrt(np.pi) * np.exp(-((alpha * x) ** 2))
         case "Rect":
             return alpha * (z < 1.0 / (2.0 * alpha))
+        case "Triangle":
+            return np.maximum(0.0, 1.0 - alpha * z)
+        case "MultiGaussian":
+            density = lambda mean, deviation: np.exp(-(((x - mean) / deviation) ** 2) / 2) / deviation / np.sqrt(2 * np.pi)
+            return 1.15 * density(0.0, alpha) - 0.15 * (density(alpha, 6 * alpha) + density(-alpha, 6 * alpha))
     raise ValueError(name)
 
 
