@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, spikes
+from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, spikes
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
@@ -181,6 +181,14 @@ def _recurrent(inputs: Sequence[Any], options: dict[str, Any], source: Source) -
     return [Product(gx.size * h.shape[-1])]
 
 
+def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """A spike of a node is added at the end of each of its edges; there is a product for each edge and feature."""
+    (x, weight), csc = inputs, options["csc"]
+    nodes = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)  # heads stand behind the nodes
+    look = Look(x, [k for k in range(x.ndim) if k != nodes]) if x.size else None
+    return [Product(x.size // max(csc.rows, 1) * csc.entries, (look, None), (np.diff(csc.start.numpy()), 0))]
+
+
 RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     gemm.linear: _linear,
     spikes.spike_linear: _linear,
@@ -190,4 +198,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     attention.attention: _attention,
     attention.attention_heads: _attention_heads,
     recurrent.recurrent: _recurrent,
+    sparse.sparse_matmul: _sparse,
+    sparse.sparse_mean: _sparse,
 }

@@ -1,0 +1,11 @@
+"""Spiking networks on graphs, as in their papers, and the network without spikes that they are measured against.
+
+All are called alike: ``Model(in_features, hidden, classes, ...)``, then ``model(x, graph)`` for the logits (N, classes).
+"""
+
+from grillyx.graph.models._gcn import GCN
+from grillyx.graph.models._spikenet import SpikeNet
+from grillyx.graph.models._spiking_gcn import SpikingGCN
+from grillyx.graph.models._stfn import GASNN, GCSNN, STFNorm
+
+__all__ = ["GASNN", "GCN", "GCSNN", "STFNorm", "SpikeNet", "SpikingGCN"]
