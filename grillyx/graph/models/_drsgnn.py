@@ -21,8 +21,8 @@ _BLOCK = 1024  # nodes whose walks are followed at once: an array (N, 1024)
 def random_walk_encoding(graph: Any, walk: int) -> np.ndarray:
     """Return for each node the chance to be back after 1, …, `walk` steps of a random walk along the edges, (N, walk).
 
-    A step goes to each of the targets with the same chance; weights do not count. This says where in the graph a node is. It is exact, takes
-    time of ``N E walk``, and is kept with the graph.
+    A step goes to each of the targets with the same chance; weights do not count. This says where in the graph a node is. It is
+    exact, takes time of ``N E walk``, and is kept with the graph.
 
     Args:
         graph: a `Graph`, or anything that `as_graph` takes.

@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 
-_TINY = 1e-12
+_TINY = 1e-6  # of q: shorter steps are taken as a thousandth long where sin(r) / r is asked, which is off by 2e-7
 
 
 def _squared(x: Tensor) -> Tensor:
@@ -23,7 +23,23 @@ def _length(x: Tensor) -> Tensor:
     return F.sqrt(F.maximum(_squared(x), _TINY))
 
 
-class Euclidean:
+class Manifold:
+    """What the three can do."""
+
+    def origin(self, nodes: int, d: int) -> Tensor:
+        """Return the origin, once for each node."""
+        raise NotImplementedError
+
+    def walk(self, z: Tensor, y: Tensor) -> Tensor:
+        """Return the points after steps y (N, d) from z."""
+        raise NotImplementedError
+
+    def flat(self, z: Tensor) -> Tensor:
+        """Return the logarithm at the origin, (N, d)."""
+        raise NotImplementedError
+
+
+class Euclidean(Manifold):
     """The flat space R^d."""
 
     def origin(self, nodes: int, d: int) -> Tensor:
@@ -39,7 +55,7 @@ class Euclidean:
         return z
 
 
-class Sphere:
+class Sphere(Manifold):
     """The unit sphere in R^(d + 1): ``|z| = 1``. Steps shall be shorter than π in all."""
 
     def origin(self, nodes: int, d: int) -> Tensor:
@@ -61,7 +77,7 @@ class Sphere:
         return 2.0 * u * _atan_ratio(_squared(u))
 
 
-class Lorentz:
+class Lorentz(Manifold):
     """The hyperboloid in R^(d + 1): ``-z₀² + z₁² + … = -1``, z₀ > 0."""
 
     def origin(self, nodes: int, d: int) -> Tensor:
@@ -73,8 +89,9 @@ class Lorentz:
         first, rest = z[:, :1], z[:, 1:]
         v = y + F.sum(rest * y, -1, keepdims=True) / (1.0 + first) * rest  # all but the first of the step at z
         r = _length(y)
-        grow, shrink = F.exp(r), F.exp(-r)
-        out = 0.5 * (grow + shrink) * rest + 0.5 * (grow - shrink) / r * v
+        more = F.expm1(r)
+        grow = 1.0 + more
+        out = 0.5 * (grow + 1.0 / grow) * rest + 0.5 * (more + more / grow) / r * v
         return F.cat([F.sqrt(1.0 + _squared(out)), out], 1)
 
     def flat(self, z: Tensor) -> Tensor:
@@ -94,4 +111,4 @@ def _atan_ratio(q: Tensor) -> Tensor:
     return ratio * (1.0 - q * (1.0 / 3.0 - q * (1.0 / 5.0 - q * (1.0 / 7.0 - q / 9.0))))
 
 
-MANIFOLDS = {"sphere": Sphere(), "lorentz": Lorentz(), "euclidean": Euclidean()}
+MANIFOLDS: dict[str, Manifold] = {"sphere": Sphere(), "lorentz": Lorentz(), "euclidean": Euclidean()}

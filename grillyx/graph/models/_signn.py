@@ -16,26 +16,28 @@ from grillyx.graph.models._model import Model, steps
 from grillyx.nn import BatchNorm1d, Linear, Module, ModuleList, Parameter
 
 
-class _TemporalActivation(Module):
-    """Sums of neighbours, which neurons let through or not, with a sign: ``sigmoid(a) * neuron(b)``.
+class _Sums(Module):
+    """What drives temporal activations: ``W x + V mean of neighbours``."""
 
-    a = W₁ x + W₂ mean of neighbours,   b = W₃ x + W₄ mean of neighbours
-    """
+    def __init__(self, in_features: int, out_features: int) -> None:
+        self.own = Linear(in_features, out_features)
+        self.neighbours = Linear(in_features, out_features, bias=False)
 
-    def __init__(self, in_features: int, out_features: int, v_threshold: float) -> None:
-        self.own = Linear(in_features, 2 * out_features)
-        self.neighbours = Linear(in_features, 2 * out_features, bias=False)
-        self.norm = BatchNorm1d(out_features)
-        self.neuron = BLIFNode(tau=2.0, v_threshold=v_threshold, step_mode="m")
-        self.out_features = out_features
-
-    def currents(self, x: Tensor, graph: Graph) -> Tensor:
+    def forward(self, x: Tensor, graph: Graph) -> Tensor:
         return self.own(x) + F.sparse_reduce(graph.csr, graph.csc, self.neighbours(x), None, "mean")
 
-    def forward(self, currents: Tensor) -> Tensor:
-        """(T, N, 2 * out_features) → (T, N, out_features)."""
-        gate, drive = currents[..., : self.out_features], currents[..., self.out_features :]
-        drive = self.norm(drive.reshape(-1, self.out_features)).reshape(drive.shape)
+
+class _TemporalActivation(Module):
+    """``sigmoid(a) * neuron(norm(b))``: neurons let values through or not, and give the sign."""
+
+    def __init__(self, width: int, v_threshold: float) -> None:
+        self.width, self.norm = width, BatchNorm1d(width)
+        self.neuron = BLIFNode(tau=2.0, v_threshold=v_threshold, step_mode="m")
+
+    def forward(self, sums: Tensor) -> Tensor:
+        """(T, N, 2 * width), a beside b → (T, N, width)."""
+        gate, drive = sums[..., : self.width], sums[..., self.width :]
+        drive = self.norm(drive.reshape(-1, self.width)).reshape(drive.shape)
         return F.sigmoid(gate) * self.neuron(drive)
 
 
@@ -44,7 +46,7 @@ class SiGNN(Model):
 
     For each granularity g, two layers of temporal activation see every g-th step: with W and V linear maps,
 
-        out = sigmoid(W [x, mean of neighbours]) * neuron(V [x, mean of neighbours])
+        out = sigmoid(W [x, mean of neighbours]) * neuron(norm(V [x, mean of neighbours]))
 
     The neurons fire both ways (`graph.BLIFNode`). Learned weights of each unit sum the steps; the mean over granularities
     goes into a linear map to the classes.
@@ -54,20 +56,21 @@ class SiGNN(Model):
         hidden: width of both layers.
         classes: classes.
         T: number of steps for features without time, which stay the same at each.
-        dropout: chance of a hidden unit to be 0 while training.
+        dropout: chance of a feature, and of a hidden unit, to be 0 while training.
         granularities: from how many steps one is seen, each from 1 to T.
         v_threshold: threshold of the neurons.
 
     Shape: x (N, in_features), or for features that change (T, N, in_features).
 
     Source: Chen et al., "SiGNN: a spike-induced graph neural network for dynamic graph representation learning", Pattern
-    Recognition 2025. Here all neighbours are read, not some that are drawn in every step; time constant and threshold of the
-    neurons are fixed; granularity g sees the steps 0, g, 2 g, ….
+    Recognition 2025. Here all neighbours are read, not some that are drawn in every step; what drives
+    the neurons goes through a batch norm, as neurons with a threshold of 1 are silent for small features; their time constant and
+    threshold are fixed; granularity g sees the steps 0, g, 2 g, ….
     """
 
     def __init__(
         self, in_features: int, hidden: int, classes: int, T: int = 6, dropout: float = 0.5, *,
-        granularities: Sequence[int] = (1, 2, 3), v_threshold: float = 1.0,
+        granularities: Sequence[int] = (1, 2, 3), v_threshold: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         self.granularities = [size(g, "SiGNN", "each of granularities") for g in granularities]
@@ -75,9 +78,11 @@ class SiGNN(Model):
             raise ValueError(
                 f"SiGNN: granularities are out of range, got {granularities}; expected some from 1 to T = {self.T}."
             )
-        pairs = [(self.in_features, self.hidden), (self.hidden, self.hidden)]
+        count = len(self.granularities)
+        self.enter = _Sums(self.in_features, count * 2 * self.hidden)  # of all granularities, beside each other
+        self.inner = ModuleList(_Sums(self.hidden, 2 * self.hidden) for _ in range(count))
         self.first, self.second = (
-            ModuleList(_TemporalActivation(*pair, v_threshold) for _ in self.granularities) for pair in pairs
+            ModuleList(_TemporalActivation(self.hidden, v_threshold) for _ in range(count)) for _ in range(2)
         )
         seen = [len(range(0, self.T, g)) for g in self.granularities]
         self.pools = [Parameter(np.full((n, 1, self.hidden), 1.0 / n, np.float32)) for n in seen]
@@ -91,9 +96,11 @@ class SiGNN(Model):
         return x, graph_of(graph, x, "SiGNN")
 
     def logits(self, x: Tensor, graph: Graph) -> Tensor:
-        out: Tensor | float = 0.0
-        for g, first, second, pool in zip(self.granularities, self.first, self.second, self.pools, strict=True):
-            currents = first.currents(x if x.ndim == 2 else x[::g], graph)
-            h = self._drop(first(steps(currents, pool.shape[0]) if x.ndim == 2 else currents))
-            out = out + F.sum(pool * second(second.currents(h, graph)), 0)
-        return self.head(self._drop(out / float(len(self.granularities))))
+        sums, width = self.enter(self._drop(x), graph), 2 * self.hidden
+        out = []
+        for k, g in enumerate(self.granularities):
+            part = sums[..., k * width : (k + 1) * width]
+            part = part[::g] if part.ndim == 3 else steps(part, self.pools[k].shape[0])
+            h = self._drop(self.first[k](part))
+            out.append(F.sum(self.pools[k] * self.second[k](self.inner[k](h, graph)), 0))
+        return self.head(self._drop(F.mean(F.stack(out), 0)))

@@ -13,7 +13,7 @@ from grillyx.functional import _check
 from grillyx.graph._convs import GCNConv, glorot
 from grillyx.graph._graph import Graph
 from grillyx.graph.models._model import Model, fraction
-from grillyx.nn import BatchNorm1d, BaseNode, Linear, Parameter, ParametricLIFNode
+from grillyx.nn import BaseNode, BatchNorm1d, Linear, Parameter, ParametricLIFNode
 from grillyx.random import rand
 
 
@@ -46,8 +46,8 @@ class SpikeGCL(Model):
         score: the map of a step's spikes to a score; only for `contrastive_loss`.
 
     Source: Li et al., "A graph is worth 1-bit spikes: when graph contrastive learning meets spiking neural networks", ICLR 2024.
-    Theirs starts with a time constant of 1, which leaves no memory and has no finite parameter in `nn.ParametricLIFNode`; and normalises
-    the groups too.
+    Theirs starts with a time constant of 1, which leaves no memory and has no finite parameter in `nn.ParametricLIFNode`; and
+    normalises the groups too.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class SpikeGCL(Model):
         margin: float = 0.0, v_threshold: float = 5e-3, neuron: BaseNode | None = None,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
-        if self.T > self.in_features:
+        if self.in_features < self.T:
             raise ValueError(
                 f"SpikeGCL: T is too large, got {T} for {in_features} features; expected at most one a feature."
             )
