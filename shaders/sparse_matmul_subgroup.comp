@@ -6,6 +6,7 @@
 #include "common.glsl"
 #include "divide.glsl"
 #include "sparse.glsl"
+#include "spread.glsl"
 // sparse_matmul for CPU devices, where each load of a lane is a round of a loop: LANES lanes share a part of a row, each with EACH
 // quads of it. They load LANES entries together and hand them round.
 layout(local_size_x_id = 1) in;
@@ -14,6 +15,7 @@ layout(constant_id = 3) const uint EACH = 2;
 layout(constant_id = 4) const bool SORTED = false; // entry k is edge k
 layout(constant_id = 5) const bool WIDE = true; // rows of y are whole quads
 layout(constant_id = 6) const bool WEIGHTED = false;
+layout(constant_id = 7) const uint AHEAD = 0; // lines of each row that lanes touch together, so that misses of the cache overlap
 layout(push_constant) uniform P {
     uint n, parts, rows, pieces, columns, blocks; // n: parts of all blocks and leads; blocks: of a row
     uint per, quads, width, heads, weights, spread;       // per: blocks of a head; quads, width: of a head in x, and words of it in y
@@ -27,11 +29,8 @@ layout(binding = 5) readonly buffer E { uint edge[]; };
 OUTPUT(6, y)
 OUTPUT(7, rest)
 void main() {
-    uint lane = gl_SubgroupInvocationID, mine = lane % LANES, group = gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x;
-    // a sixteenth of the groups, which one thread of the device may take, gets eight neighbours of each 128: rows may be sorted by length
-    uint run = group / 8, share = divided(run, p.spread);
-    group = (((run - share * p.spread) * 16 + share) * 8) + group % 8;
-    uint line = group * (gl_WorkGroupSize.x / LANES) + lane / LANES;
+    uint lane = gl_SubgroupInvocationID, mine = lane % LANES;
+    uint line = spread_group(p.spread) * (gl_WorkGroupSize.x / LANES) + lane / LANES;
     bool inside = line < p.n;
     line = min(line, p.n - 1);
     uint above = divided(line, p.parts), part = line - above * p.parts, lead = divided(above, p.blocks), block = above - lead * p.blocks;
@@ -40,6 +39,7 @@ void main() {
     uint stride = heads * quads, base = lead * p.columns * stride + head * quads, from = lead * p.weights + head;
     uint at[EACH];
     for (uint u = 0; u < EACH; u++) at[u] = base + min(quad0 + u * LANES, quads - 1);
+    float touched = 0.0;
     uint following = (lane & ~(LANES - 1)) + (lane + 1) % LANES;
     vec4 sum[EACH];
     for (uint u = 0; u < EACH; u++) sum[u] = vec4(0);
@@ -48,6 +48,8 @@ void main() {
         float w = 1.0;
         if (k + mine < end) {
             row = index[k + mine] * stride;
+            [[unroll]] for (uint t = 0; t < AHEAD; t++)
+                touched += x[row + base + min(quad0 - mine + 8 * t, quads - 1)].x;
             if (WEIGHTED) w = weight[from + (SORTED ? k + mine : edge[k + mine]) * heads];
         }
         for (uint left = min(end - k, LANES); left > 0; left--) {
@@ -59,7 +61,10 @@ void main() {
             if (WEIGHTED) w = subgroupShuffle(w, following);
         }
     }
-    if (!inside) return;
+    if (!inside) {
+        if (touched != 0.0) y[0] = touched; // never: there are no entries
+        return;
+    }
     bool piece = SPLIT && to >= p.rows;
     uint start = (piece ? lead * p.pieces + to - p.rows : lead * p.rows + to) * heads + head;
     for (uint u = 0; u < EACH; u++) {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import grillyx.functional as F
 from grillyx import Tensor
-from grillyx.ops import sparse
+from grillyx.ops import csr, sparse
 from tests.helpers import check, same, use_body
 
 rng = np.random.default_rng(0)
@@ -47,7 +47,7 @@ class Case:
 @pytest.fixture(params=["whole", "split", "tiled"])
 def part(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows as they are, or most of them cut into parts, also with the kernels of GPUs."""
-    monkeypatch.setattr(sparse, "_PART", 256 if request.param == "whole" else 2)
+    monkeypatch.setattr(csr, "PART", 256 if request.param == "whole" else 2)
     if request.param == "tiled":
         use_body(monkeypatch, "tiled")
 
@@ -64,6 +64,24 @@ def test_product(poisoned: None, part: None, case: Any, lead: Lead, f: int) -> N
     check(lambda x, w: F.sparse_matmul(*c.both, x, w), lambda x, w: c.dense(w) @ x, x, w)
     check(lambda x: F.sparse_matmul(*c.both, x), lambda x: c.dense(np.ones(c.e)) @ x, x)
     check(lambda x, w: F.sparse_reduce(*c.both, x, w), lambda x, w: c.dense(w) @ x, x, w)
+
+
+SPIKES = [*LITTLE, *((CASES[0], lead, f) for lead, f in [((), 96), ((5,), 40), ((), 300), ((3, 3), 31)])]
+
+
+@pytest.mark.parametrize(("case", "lead", "f"), SPIKES)
+def test_spikes(poisoned: None, part: None, case: Any, lead: Lead, f: int) -> None:
+    c = Case(*case)
+    s, w = rng.integers(0, 2, (*lead, c.m, f)).astype(np.float32), rng.normal(size=c.e).astype(np.float32)
+    g = rng.normal(size=(*lead, c.n, f)).astype(np.float32)
+    same(F.sparse_spikes(*c.both, s), c.dense(np.ones(c.e)) @ s.astype(float), rtol=0, atol=0)
+    x, weight = Tensor(s, requires_grad=True), Tensor(w, requires_grad=True)
+    y = F.sparse_spikes(*c.both, x, weight)
+    same(y, c.dense(w.astype(float)) @ s, atol=1e-5)
+    y.backward(g)
+    same(x.grad, c.dense(w.astype(float)).T @ g, atol=1e-5)
+    want = np.sum(g[..., c.rows, :].astype(float) * s[..., c.columns, :], (*range(len(lead)), -1))
+    same(weight.grad, want, atol=1e-4)
 
 
 @pytest.mark.parametrize(("case", "lead", "f"), LITTLE)
@@ -131,6 +149,12 @@ def test_scores_may_be_large(part: None) -> None:
     same(F.edge_softmax(*c.both, 1e4 * np.ones((20, 1))), c.softmax(np.ones((20, 1))))
 
 
+def test_scores_may_be_minus_infinity(part: None) -> None:
+    both = sparse.build([0] * 6, [0] * 6, 1, 1)
+    s = np.array([-np.inf, -np.inf, 1.0, -np.inf, 1.0, -np.inf])
+    np.testing.assert_array_equal(F.edge_softmax(*both, s).numpy(), [0, 0, 0.5, 0, 0.5, 0])
+
+
 def test_dropped_attention(part: None) -> None:
     c = Case(4, 4, 30)
     x, source, target = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
@@ -186,6 +210,13 @@ def test_a_hub_of_many_entries() -> None:
     same(y, a @ x, rtol=1e-4, atol=1e-2)
     same(t.grad, a.T @ np.ones((5, 4)), rtol=1e-4)
     same(u.grad, x.astype(float).sum(1)[columns], rtol=1e-4, atol=1e-5)
+    spikes = (x > 0).astype(np.float32)
+    same(
+        F.sparse_spikes(*both, spikes),
+        scipy.sparse.coo_array((np.ones(e), (rows, columns)), (5, m)) @ spikes,
+        rtol=0,
+        atol=0,
+    )
     same(F.sparse_reduce(*both, x, reduce="max"), np.array([x[columns[rows == i]].max(0) for i in range(5)], float))
     s = F.edge_softmax(*both, 5.0 * w)
     total = np.bincount(rows, np.exp(5.0 * w.astype(float)))
@@ -193,10 +224,11 @@ def test_a_hub_of_many_entries() -> None:
 
 
 def test_long_rows_of_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sparse, "LONGEST_LOOP", 3)  # the gradient of a weight in many dispatches
     c = Case(5, 6, 17)
     x, w = rng.normal(size=(4, 6, 7)), rng.normal(size=17)
-    check(lambda x, w: F.sparse_matmul(*c.both, x, w), lambda x, w: c.dense(w) @ x, x, w)
+    for most in (3, 1100):  # the gradient of a weight in many dispatches
+        monkeypatch.setattr(sparse, "LONGEST_LOOP", most)
+        check(lambda x, w: F.sparse_matmul(*c.both, x, w), lambda x, w: c.dense(w) @ x, x, w)
 
 
 BOTH = sparse.build([0, 1, 1], [2, 0, 3], 2, 4)
