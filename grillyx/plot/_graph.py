@@ -60,17 +60,21 @@ def graph(
         with matplotlib.rc_context(STYLE):
             ax = pyplot.subplots(figsize=(5.6, 5.0), layout="constrained")[1]
     _draw_edges(ax, places, index)
-    size = float(np.clip(9000.0 / max(count, 1), 7.0, 110.0))
+    size = float(np.clip(9000.0 / max(count, 1), 9.0, 110.0))
     options = {"s": size, "linewidths": 0.8 if size > 30 else 0.2, "edgecolors": "white", "zorder": 2}
     if shades is not None:
-        drawn = ax.scatter(*places.T, c=shades, cmap="YlOrRd", **options)
+        drawn = ax.scatter(
+            *places.T, c=shades, cmap="YlOrRd", **(options | {"edgecolors": GREY})
+        )  # the lightest too are seen
         if drawn.norm.vmin is not None:
             ax.figure.colorbar(drawn, ax=ax, shrink=0.7, label=label)
     elif classes is not None and classes.dtype.kind in "iub":
         for k, kind in enumerate(np.unique(classes)):
             ax.scatter(*places[classes == kind].T, color=_CLASSES[k % len(_CLASSES)], label=str(int(kind)), **options)
         if 1 < len(np.unique(classes)) <= len(_CLASSES):
-            ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), handletextpad=0.1)
+            beside = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "handletextpad": 0.1}
+            for handle in ax.legend(frameon=False, fontsize=8, **beside).legend_handles:
+                handle.set_sizes([36.0])
     else:
         ax.scatter(*places.T, color=BLUE if classes is None else list(classes), **options)
     ax.set_title(title)

@@ -10,14 +10,16 @@ from scipy.spatial import cKDTree
 
 def spectral(index: np.ndarray, nodes: int) -> np.ndarray:
     """Return places from the two smoothest eigenvectors of the normalised Laplacian (Hall, 1970; Koren, 2005)."""
+    if nodes < 3:  # too few to have such vectors
+        return np.stack([np.arange(nodes), np.zeros(nodes)], 1).astype(float)
     a = _adjacency(index, nodes)
     scale = 1.0 / np.sqrt(np.maximum(np.asarray(a.sum(1)).ravel(), 1.0))
-    s = sparse.diags_array(scale) @ a @ sparse.diags_array(scale)
+    s = sparse.csr_array(a.multiply(scale[:, None]).multiply(scale))
     if nodes < 64:
         vectors = np.linalg.eigh(s.toarray())[1]
     else:
         start = np.random.default_rng(0).standard_normal(nodes)
-        vectors = linalg.eigsh(s + sparse.eye_array(nodes), 3, v0=start, which="LA")[1]
+        vectors = linalg.eigsh(s + sparse.csr_array(sparse.eye(nodes)), 3, v0=start, which="LA")[1]
     out = vectors[:, [-2, -3]] * scale[:, None]
     spread = np.abs(out).max(0)
     return out / np.where(spread > 0.0, spread, 1.0)
@@ -29,7 +31,7 @@ def spring(index: np.ndarray, nodes: int, rounds: int = 150) -> np.ndarray:
     Nodes that are joined attract each other by d²/k, all closer than 3 k repel each other by k²/d.
     """
     if nodes < 3:
-        return np.stack([np.arange(nodes), np.zeros(nodes)], 1) * 1.0
+        return spectral(index, nodes)
     a = _adjacency(index, nodes).tocoo()
     source, target = a.row[a.row < a.col], a.col[a.row < a.col]
     k = 1.0 / np.sqrt(nodes)
