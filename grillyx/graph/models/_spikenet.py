@@ -30,13 +30,13 @@ class SpikeNet(Model):
         hidden: neurons of a node in each layer.
         classes: number of classes.
         T: steps.
+        dropout: chance of features, and of neurons between the layers, to be dropped while training.
         sizes: neighbours drawn in each layer, one number a layer; None for a layer that sees all.
         tau: time constant of the membranes in steps; 1 keeps nothing of the step before.
         gamma: see `AdaptiveLIFNode`.
         threshold_decay: see `AdaptiveLIFNode`.
         v_threshold: the first threshold of all neurons.
         surrogate_function: ``Triangle(1)`` by default.
-        dropout: chance of features, and of neurons between the layers, to be dropped while training.
 
     Shape: x (N, in_features) or, with features that change, (T, N, in_features); a graph with N nodes, or a sequence of T
     graphs → (N, classes).
@@ -46,9 +46,9 @@ class SpikeNet(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, *, sizes: Sequence[int | None] = (5, 2),
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, sizes: Sequence[int | None] = (5, 2),
         tau: float = 1.0, gamma: float = 0.2, threshold_decay: float = 0.7, v_threshold: float = 1.0,
-        surrogate_function: SurrogateFunction | None = None, dropout: float = 0.5,
+        surrogate_function: SurrogateFunction | None = None,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         if len(sizes) == 0:
