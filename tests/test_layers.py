@@ -6,7 +6,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "grillyx"
-ORDER = ["engine", "ops", "autograd", "functional", "random", "optim", "nn", "learning", "graph", "io", "plot", "convert"]
+ORDER = [
+    "engine",
+    "ops",
+    "autograd",
+    "functional",
+    "random",
+    "optim",
+    "nn",
+    "learning",
+    "graph",
+    "io",
+    "plot",
+    "convert",
+]
 # the methods of a tensor call functional, but only when they run
 ALLOWED = {("_methods.py", "functional"), ("_numpy_face.py", "functional"), ("kompute.py", "_vendor")}
 ALLOWED |= {("__init__.py", "convert")}  # nn.Converter, which the pages of others import, is looked up when it is used

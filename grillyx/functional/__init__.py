@@ -77,8 +77,10 @@ from grillyx.functional._sparse import (
     edge_softmax,
     sparse_matmul,
     sparse_reduce,
+    sparse_spikes,
     sparse_sum,
 )
+from grillyx.functional._sparse_dot import sparse_dot
 from grillyx.functional._spike_loss import (
     accuracy_rate,
     accuracy_temporal,
@@ -141,8 +143,8 @@ __all__ = [
     "mse_membrane_loss", "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes",
     "poisson_encode", "power", "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm",
     "round", "rsqrt", "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax",
-    "softplus", "sparse_matmul", "sparse_reduce", "sparse_sum", "spike", "spike_similar_loss", "sqrt", "square",
-    "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
+    "softplus", "sparse_dot", "sparse_matmul", "sparse_reduce", "sparse_spikes", "sparse_sum", "spike", "spike_similar_loss",
+    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
     "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var",
     "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

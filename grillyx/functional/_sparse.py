@@ -10,9 +10,11 @@ from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.functional import _check
 from grillyx.functional._nn import dropout as _dropout
 from grillyx.ops import sparse
+from grillyx.ops import sparse_spikes as spikes
 from grillyx.ops.sparse import Csr
 
 _sparse_matmul = differentiable(sparse.sparse_matmul)
+_sparse_spikes = differentiable(spikes.sparse_spikes)
 _sparse_sum = differentiable(sparse.sparse_sum)
 _sparse_mean = differentiable(sparse.sparse_mean)
 _sparse_extremum = differentiable(sparse.sparse_extremum)
@@ -81,6 +83,28 @@ def sparse_matmul(csr: Csr, csc: Csr, x: Any, weight: Any = None) -> Tensor:
             f"({csr.entries}, {x.shape[-2]}) or {(*x.shape[:-3], csr.entries, x.shape[-2])}."
         )
     return _sparse_matmul(x, weight, csr=csr, csc=csc)
+
+
+def sparse_spikes(csr: Csr, csc: Csr, x: Any, weight: Any = None) -> Tensor:
+    """Return `sparse_matmul` for spikes: ``y[i] = sum of weight[e] * x[j]`` over the entries (i, j) of row i, for x of 0 and 1.
+
+    From 16 features on, x is read as bits, 32 to a word: a row of 128 features is 16 bytes for each entry, and sources that do
+    not spike cost no more than that. Leading axes, such as time, lie side by side. Gradients are those of `sparse_matmul`.
+
+    Args:
+        csr: the matrix, (rows, columns), from `grillyx.ops.sparse.build`.
+        csc: its transpose, from there too.
+        x: (*, columns, F), of 0 and 1; what other values count is left open.
+        weight: (E,), 1 by default.
+
+    Returns:
+        (*, rows, F).
+
+    Raises:
+        ValueError: a shape does not fit.
+    """
+    weight = _weight_of("sparse_spikes", csr, weight)
+    return _sparse_spikes(_rows_of("sparse_spikes", csr, x), weight, csr=csr, csc=csc)
 
 
 def sparse_reduce(csr: Csr, csc: Csr, x: Any, weight: Any = None, reduce: str = "sum") -> Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 
 import grillyx.functional as F
 from grillyx import nn
-from grillyx.autograd import Tensor
 from grillyx.functional import _check
 from grillyx.graph._base import size
 from grillyx.graph._convs import _Conv, glorot, mapped

@@ -11,20 +11,25 @@ from grillyx.graph._graph import Graph, as_graph
 from grillyx.nn import Module
 
 
+def read(x: Any, name: str, what: str = "the input") -> Any:
+    """Return a tensor as it is, and all else as a float32 array that was looked into for NaN."""
+    if isinstance(x, Tensor):
+        return x
+    host = to_numpy(x)
+    if host.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: {what} must be real numbers, got {host.dtype}; expected float32.")
+    if host.dtype.kind == "f" and not np.isfinite(host).all():
+        at = tuple(int(k) for k in np.argwhere(~np.isfinite(host))[0])
+        raise ValueError(
+            f"{name}: {what} is not finite, got {host[at]} at {list(at)}; expected finite numbers. Replace it, as with "
+            "np.nan_to_num."
+        )
+    return host.astype(np.float32)
+
+
 def features(x: Any, name: str, width: int | None = None, what: str = "the input") -> Tensor:
-    """Return features (N, F) or (T, N, F) as float32; those from the host are looked into for NaN."""
-    if not isinstance(x, Tensor):
-        host = to_numpy(x)
-        if host.dtype.kind not in "fiub":
-            raise TypeError(f"{name}: {what} must be real numbers, got {host.dtype}; expected float32.")
-        if host.dtype.kind == "f" and not np.isfinite(host).all():
-            at = tuple(int(k) for k in np.argwhere(~np.isfinite(host))[0])
-            raise ValueError(
-                f"{name}: {what} is not finite, got {host[at]} at {list(at)}; expected finite numbers. Replace it, as with "
-                "np.nan_to_num."
-            )
-        x = host.astype(np.float32)
-    x = as_tensor(x)
+    """Return features (N, F) or (T, N, F) as float32."""
+    x = as_tensor(read(x, name, what))
     if x.ndim not in (2, 3) or (width is not None and x.shape[-1] != width):
         size = "F" if width is None else width
         raise ValueError(
@@ -62,13 +67,24 @@ def _shape(graph: Any) -> tuple[int, ...] | None:
     return shape if len(shape) == 2 else None
 
 
-class GraphModule(Module):
+class FeatureModule(Module):
+    """A layer whose first input is features: those from the host are looked into before they become a tensor."""
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """See `forward`."""
+        if inputs:
+            inputs = (read(inputs[0], type(self).__name__), *inputs[1:])
+        return super().__call__(*inputs, **options)
+
+
+class GraphModule(FeatureModule):
     """A layer that is called with features and a graph: ``layer(x, graph)``, or ``layer(x, edge_index, edge_weight)``."""
 
     _dense = False
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
-        if len(inputs) > 1:  # before arrays become tensors, which graphs do not need
+        """See `forward`."""
+        if len(inputs) > 1:  # arrays of edges shall not become tensors, which graphs do not need
             graph = graph_of(inputs[1], inputs[0], type(self).__name__, dense=self._dense)
             inputs = (inputs[0], graph, *inputs[2:])
         return super().__call__(*inputs, **options)

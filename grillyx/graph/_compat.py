@@ -26,7 +26,13 @@ def adjacency_of(adjacency: Any, num_nodes: int) -> Any:
 
 
 def run(
-    x: np.ndarray, adjacency: Any, w: np.ndarray, threshold: float, tau_mem: float, steps: int, uniforms: np.ndarray | None
+    x: np.ndarray,
+    adjacency: Any,
+    w: np.ndarray,
+    threshold: float,
+    tau_mem: float,
+    steps: int,
+    uniforms: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return spikes and membranes (T, N, out), and the last membrane; `uniforms` (T, N, out) stand for the draws."""
     degree = np.maximum(np.asarray(adjacency.sum(axis=1), np.float64), 1.0)

@@ -35,7 +35,10 @@ class _Conv(GraphModule):
         name = type(self).__name__
         if isinstance(in_channels, (tuple, list)):
             raise TypeError(f"{name}: bipartite graphs (a pair of in_channels) are not supported, got {in_channels!r}.")
-        self.in_channels, self.out_channels = size(in_channels, name, "in_channels"), size(out_channels, name, "out_channels")
+        self.in_channels, self.out_channels = (
+            size(in_channels, name, "in_channels"),
+            size(out_channels, name, "out_channels"),
+        )
 
     def _read(self, x: Any, graph: Any, edge_weight: Any = None) -> tuple[Tensor, Graph]:
         name = type(self).__name__
@@ -49,6 +52,9 @@ class _Conv(GraphModule):
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}"
+
+    def __repr__(self) -> str:  # in one line, as PyG
+        return f"{type(self).__name__}({self.extra_repr()})"
 
 
 class GCNConv(_Conv):
@@ -80,7 +86,9 @@ class GCNConv(_Conv):
         super().__init__(in_channels, out_channels)
         self.add_self_loops = bool(normalize if add_self_loops is None else add_self_loops)
         if self.add_self_loops and not normalize:
-            raise ValueError("GCNConv: add_self_loops=True needs normalize=True, got normalize=False; add them to the graph.")
+            raise ValueError(
+                "GCNConv: add_self_loops=True needs normalize=True, got normalize=False; add them to the graph."
+            )
         self.improved, self.cached, self.normalize = bool(improved), bool(cached), bool(normalize)
         self.lin = mapped(self.in_channels, self.out_channels)
         self.bias = Parameter(np.zeros(self.out_channels, np.float32)) if bias else None
@@ -88,7 +96,9 @@ class GCNConv(_Conv):
 
     def forward(self, x: Any, graph: Any, edge_weight: Any = None) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(x, graph if self._kept is None else self._kept, edge_weight if self._kept is None else None)
+        x, graph = self._read(
+            x, graph if self._kept is None else self._kept, edge_weight if self._kept is None else None
+        )
         if self.normalize and self._kept is None:
             graph = graph.gcn_norm(self.add_self_loops, self.improved)
             self._kept = graph if self.cached else None

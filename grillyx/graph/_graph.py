@@ -70,7 +70,8 @@ class Graph:
         **node_arrays: Any,
     ) -> None:
         index = _inputs.edges(edge_index)
-        total = _inputs.nodes_of(index, num_nodes, ("x", _length(x)), ("batch", _length(batch)), ("ptr", _last(ptr)))
+        known = ("x", _inputs.length(x)), ("batch", _inputs.length(batch)), ("ptr", _inputs.last(ptr))
+        total = _inputs.nodes_of(index, num_nodes, *known)
         batch, ptr = _inputs.parts(batch, ptr, total)
         graphs = 1 if ptr is None else len(ptr) - 1
         if y is not None and not isinstance(y, Tensor) and np.ndim(y) == 0:
@@ -187,9 +188,8 @@ class Graph:
     def _with(self, **changes: Any) -> Graph:
         """Return a copy with parts that were checked."""
         out = Graph.__new__(Graph)
-        out.__dict__.update(self.__dict__)
-        out.__dict__.pop("weight", None)
-        out.__dict__.update(changes)
+        stale = ("weight", "_normed") if "edge_weight" in changes else ()
+        out.__dict__.update({name: value for name, value in self.__dict__.items() if name not in stale} | changes)
         return out
 
     def _with_edges(self, index: np.ndarray, weight: Any, structure: Structure | None = None) -> Graph:
@@ -199,7 +199,9 @@ class Graph:
 
     def add_self_loops(self, weight: float = 1.0) -> Graph:
         """Return the graph with a loop more at every node, also where there is one, as PyG's ``add_self_loops``."""
-        return self._with_edges(*_norm.with_loops(self.edge_index, self.edge_weight, self.num_nodes, _number(weight)))
+        return self._with_edges(
+            *_norm.with_loops(self.edge_index, self.edge_weight, self.num_nodes, _inputs.number(weight))
+        )
 
     def add_remaining_self_loops(self, weight: float = 1.0) -> Graph:
         """Return the graph with one loop at every node, all at the end, as PyG's ``add_remaining_self_loops``.
@@ -207,7 +209,7 @@ class Graph:
         A node that had a loop keeps its weight (of several, that of the last); the others get `weight`.
         """
         return self._with_edges(
-            *_norm.remaining_loops(self.edge_index, self.edge_weight, self.num_nodes, _number(weight))
+            *_norm.remaining_loops(self.edge_index, self.edge_weight, self.num_nodes, _inputs.number(weight))
         )
 
     def remove_self_loops(self) -> Graph:
@@ -289,17 +291,3 @@ class Graph:
 def as_graph(thing: Any, num_nodes: int | None = None) -> Graph:
     """Return a graph from anything that is one: the same as `Graph.from_any`."""
     return Graph.from_any(thing, num_nodes)
-
-
-def _length(rows: Any) -> int | None:
-    return None if rows is None or np.ndim(rows) == 0 else len(rows)
-
-
-def _last(ptr: Any) -> int | None:
-    return None if ptr is None or np.size(ptr) == 0 else int(np.asarray(ptr).reshape(-1)[-1])
-
-
-def _number(weight: Any) -> float:
-    out = float(weight)
-    _inputs.finite(np.array([out]), "weight")
-    return out

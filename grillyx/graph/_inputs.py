@@ -163,3 +163,20 @@ def _ptr(ptr: Any, num_nodes: int) -> np.ndarray:
             f"{np.array2string(out, threshold=8)}."
         )
     return frozen(out)
+
+
+def length(rows: Any) -> int | None:
+    """Return the number of rows; None of nothing, or of a single number."""
+    return None if rows is None or np.ndim(rows) == 0 else len(rows)
+
+
+def last(ptr: Any) -> int | None:
+    """Return the number of nodes that ptr ends with."""
+    return None if ptr is None or np.size(ptr) == 0 else int(np.asarray(ptr).reshape(-1)[-1])
+
+
+def number(weight: Any) -> float:
+    """Return a finite number."""
+    out = float(weight)
+    finite(np.array([out]), "weight")
+    return out

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 
 def _names() -> dict[tuple[str, str], Any]:
@@ -80,6 +79,8 @@ class _Plain(pickle.Unpickler):
 
 
 def _dense(parts: dict[str, Any]) -> np.ndarray:
+    from scipy import sparse  # takes a while to import
+
     shape = parts["_shape"] if "_shape" in parts else parts["shape"]
     matrix = sparse.csr_matrix(tuple(parts[k].array.copy() for k in ("data", "indices", "indptr")), shape)
     matrix.check_format(full_check=True)  # indices of a damaged file must not reach the C code

@@ -38,7 +38,9 @@ def members(batch: Any, nodes: int, name: str, size: Any = None) -> _Members:
         batch = batch.batch
     own = np.zeros(nodes, np.int64) if batch is None else to_numpy(batch)
     if own.shape != (nodes,) or (own.size and own.dtype.kind not in "iu"):
-        raise ValueError(f"{name}: batch is wrong, got {own.dtype} {own.shape}; expected integers, one a node: ({nodes},).")
+        raise ValueError(
+            f"{name}: batch is wrong, got {own.dtype} {own.shape}; expected integers, one a node: ({nodes},)."
+        )
     low, high = (int(own.min()), int(own.max())) if own.size else (0, -1 if batch is not None else 0)
     graphs = high + 1 if size is None else int(size)
     if low < 0 or high >= graphs:

@@ -78,7 +78,7 @@ class SpikeGraphConv(GraphModule):
         self.detach_reset = bool(detach_reset)
         self._check_settings()
         self.manual_seed(seed)
-        draws = np.random.RandomState(seed).randn(self.out_features, self.in_features)  # noqa: NPY002  # its numbers
+        draws = np.random.RandomState(seed).randn(self.out_features, self.in_features)  # its numbers
         first = draws * math.sqrt(2.0 / self.in_features)
         self.W: Any = first if compat else Parameter(first)
         self._v: np.ndarray | None = None
@@ -126,7 +126,12 @@ class SpikeGraphConv(GraphModule):
         return self.forward(*inputs, **options) if self.compat else super().__call__(*inputs, **options)
 
     def forward(
-        self, node_features: Any, adjacency: Any, T: int = 8, uniforms: Any = None, returns: str | tuple[str, ...] = "counts"
+        self,
+        node_features: Any,
+        adjacency: Any,
+        T: int = 8,
+        uniforms: Any = None,
+        returns: str | tuple[str, ...] = "counts",
     ) -> Any:
         """Return spike counts (N, out_features).
 
@@ -157,7 +162,9 @@ class SpikeGraphConv(GraphModule):
     def _original(self, x: Any, adjacency: Any, steps: int, uniforms: Any, voltages: bool) -> dict[str, np.ndarray]:
         x = to_numpy(x).astype(np.float64) if not isinstance(x, Tensor) else x.numpy().astype(np.float64)
         if x.ndim != 2:
-            raise ValueError(f"SpikeGraphConv: compat=True takes features (N, {self.in_features}), got shape {x.shape}.")
+            raise ValueError(
+                f"SpikeGraphConv: compat=True takes features (N, {self.in_features}), got shape {x.shape}."
+            )
         features(x, "SpikeGraphConv", self.in_features, "node_features")
         matrix = _compat.adjacency_of(adjacency, len(x))
         if matrix.shape != (len(x), len(x)):
@@ -173,7 +180,9 @@ class SpikeGraphConv(GraphModule):
         graph = graph_of(adjacency, x, "SpikeGraphConv", dense=True)
         x = features(x, "SpikeGraphConv", self.in_features, "node_features")
         if x.ndim == 3 and x.shape[0] != steps:
-            raise ValueError(f"SpikeGraphConv: node_features are {x.shape[0]} steps, but T is {steps}. Pass T={x.shape[0]}.")
+            raise ValueError(
+                f"SpikeGraphConv: node_features are {x.shape[0]} steps, but T is {steps}. Pass T={x.shape[0]}."
+            )
         if uniforms is not None and self.encoder != "rate":
             raise ValueError(f"SpikeGraphConv: uniforms are for encoder='rate', got encoder={self.encoder!r}.")
         shape = (steps, graph.num_nodes, self.out_features)
@@ -195,7 +204,9 @@ class SpikeGraphConv(GraphModule):
     def _uniforms(self, uniforms: Any, shape: tuple[int, ...]) -> np.ndarray:
         draws = to_numpy(uniforms)
         if draws.shape != shape or (draws.size and not (draws.min() >= 0.0 and draws.max() <= 1.0)):
-            raise ValueError(f"SpikeGraphConv: uniforms are numbers in [0, 1) of shape {shape}, got shape {draws.shape}.")
+            raise ValueError(
+                f"SpikeGraphConv: uniforms are numbers in [0, 1) of shape {shape}, got shape {draws.shape}."
+            )
         return draws
 
     def _mean(self, graph: Graph, x: Tensor) -> Tensor:

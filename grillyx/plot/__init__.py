@@ -4,7 +4,18 @@ Each function draws into the axes that it is given, or into new ones, and return
 """
 
 from grillyx.plot._curves import accuracy_over_steps, curves, energy
+from grillyx.plot._graph import graph, graph_layout
 from grillyx.plot._overview import Sample, overview
 from grillyx.plot._trains import raster, voltages
 
-__all__ = ["Sample", "accuracy_over_steps", "curves", "energy", "overview", "raster", "voltages"]
+__all__ = [
+    "Sample",
+    "accuracy_over_steps",
+    "curves",
+    "energy",
+    "graph",
+    "graph_layout",
+    "overview",
+    "raster",
+    "voltages",
+]

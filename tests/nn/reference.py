@@ -37,7 +37,9 @@ def surrogate(name: str, x: np.ndarray, alpha: float) -> np.ndarray:
         case "Triangle":
             return np.maximum(0.0, 1.0 - alpha * z)
         case "MultiGaussian":
-            density = lambda mean, deviation: np.exp(-(((x - mean) / deviation) ** 2) / 2) / deviation / np.sqrt(2 * np.pi)
+            density = lambda mean, deviation: (
+                np.exp(-(((x - mean) / deviation) ** 2) / 2) / deviation / np.sqrt(2 * np.pi)
+            )
             return 1.15 * density(0.0, alpha) - 0.15 * (density(alpha, 6 * alpha) + density(-alpha, 6 * alpha))
     raise ValueError(name)
 
