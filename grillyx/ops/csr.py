@@ -9,7 +9,7 @@ import numpy as np
 
 from grillyx.engine.array import Array, from_numpy
 
-_PART = 256  # entries of a row that one thread takes: longer rows are split, so that hubs keep nobody waiting
+PART = 256  # entries of a row that one thread takes: longer rows are split, so that hubs keep nobody waiting
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class Split:
     long_first: Array  # (count + 1,)
     long_row: Array  # (count,)
     pieces: int
+    part: int  # entries of the longest
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ def _words(values: np.ndarray) -> Array:
 def _split(start: np.ndarray) -> Split | None:
     counts = np.diff(start)
     longest = int(counts.max(initial=0))
-    part = max(_PART, 1 << max(longest - 1, 1).bit_length() // 2)  # the parts of a row are joined in one loop
+    part = max(PART, 1 << max(longest - 1, 1).bit_length() // 2)  # the parts of a row are joined in one loop
     if longest <= part:
         return None
     parts = np.maximum(-(-counts // part), 1)
@@ -77,7 +78,9 @@ def _split(start: np.ndarray) -> Split | None:
     long_row = np.flatnonzero(parts > 1)
     first = np.append(start[owner] + inside * part, start[-1])
     long_first = np.append(0, np.cumsum(parts[long_row]))
-    return Split(_words(first), _words(owner), _words(place), _words(long_first), _words(long_row), int(several.sum()))
+    return Split(
+        _words(first), _words(owner), _words(place), _words(long_first), _words(long_row), int(several.sum()), part
+    )
 
 
 def _compress(rows: np.ndarray, columns: np.ndarray, count_rows: int, count_columns: int) -> Csr:

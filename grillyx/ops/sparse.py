@@ -9,6 +9,7 @@ from grillyx.engine.array import UINT, Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.conv_direct import padded_rows
+from grillyx.ops.csr import PART
 from grillyx.ops.csr import Csr as Csr
 from grillyx.ops.csr import build as build
 from grillyx.ops.gemm_plan import body
@@ -19,18 +20,24 @@ _EACH = 4  # quads of a lane
 
 
 def entries_of(a: Csr) -> dict[str, Any]:
-    """Return what kernels want that go over the parts of rows."""
+    """Return what all kernels want that go over the parts of rows."""
     s = a.split
     return {
-        "first": s.first if s else a.start, "place": s.place if s else a.start, "index": a.index, "edge": a.edge,
-        "parts": a.parts, "rows": a.rows, "pieces": s.pieces if s else 0, "SPLIT": int(s is not None),
+        "first": s.first if s else a.start, "index": a.index, "edge": a.edge, "parts": a.parts, "rows": a.rows,
+        "SPLIT": int(s is not None),
     }  # fmt: skip
+
+
+def places_of(a: Csr) -> dict[str, Any]:
+    """Return what kernels want that write a result for each part."""
+    s = a.split
+    return entries_of(a) | {"place": s.place if s else a.start, "pieces": s.pieces if s else 0}
 
 
 def _parts(a: Csr, leads: int, units: int) -> dict[str, Any]:
     """Return what `PART` of `sparse.glsl` wants."""
     owner = a.split.owner if a.split else a.start
-    return entries_of(a) | {"n": leads * a.parts * units, "units": units, "owner": owner}
+    return places_of(a) | {"n": leads * a.parts * units, "units": units, "owner": owner}
 
 
 def join(name: str, a: Csr, leads: int, units: int, **arrays: Any) -> None:
@@ -96,8 +103,24 @@ def _multiply_subgroup(a: Csr, x: Array, weight: Array | None, v: Sizes, y: Arra
         grid(128 * spread, 1), _work(a, v), x=padded_rows(x), weight=weight or a.share, y=y, rest=rest, n=n,
         columns=a.columns, blocks=per * v.heads, per=per, quads=quads, width=v.per, heads=v.heads,
         weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each,
-        WIDE=int(v.per % 4 == 0), SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **entries_of(a),
+        WIDE=int(v.per % 4 == 0), SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **places_of(a),
     )  # fmt: skip
+
+
+def _dots_subgroup(a: Csr, g: Array, x: Array, v: Sizes, gw: Array, most: int) -> None:
+    sg, quads = gw.storage.device.info.subgroup_size, -(-v.per // 4)
+    lanes = min(sg, 1 << (quads - 1).bit_length())
+    each = min(_EACH, -(-quads // lanes))
+    n = v.own * v.heads * a.parts
+    spread = -(-n // (sg // lanes * 128))
+    g, x, inside = padded_rows(g), padded_rows(x), v.leads // v.own
+    for lead in range(0, inside, most):
+        leads = min(most, inside - lead)
+        kernel("sparse_dot_subgroup")(
+            grid(128 * spread, 1), _work(a, v), g=g, x=x, gw=gw, n=n, columns=a.columns, entries=a.entries, heads=v.heads,
+            quads=quads, lead0=lead, leads=leads, spread=spread, owner=a.split.owner if a.split else a.start, local_size=sg,
+            LANES=lanes, EACH=each, SORTED=int(a.sorted), ADD=int(lead > 0), **entries_of(a),
+        )  # fmt: skip
 
 
 def dots(a: Csr, g: Array, x: Array | None, v: Sizes, shape: Any, pick: Array | None = None) -> Array:
@@ -105,6 +128,16 @@ def dots(a: Csr, g: Array, x: Array | None, v: Sizes, shape: Any, pick: Array | 
     gw = empty(shape)
     if gw.size == 0 or v.leads * v.per == 0:
         return fill(shape, 0.0)
+    chunks = -(-(a.split.part if a.split else PART) // 4) * -(-v.per // 16)  # rounds of a thread at most, for each lead
+    if (
+        x is not None
+        and pick is None
+        and v.per > 4
+        and body(gw.storage.device) == "subgroup"
+        and chunks <= LONGEST_LOOP
+    ):
+        _dots_subgroup(a, g, x, v, gw, LONGEST_LOOP // chunks)
+        return gw
     wide = v.per % 4 == 0
     per = v.per // 4 if wide else v.per
     inside = v.leads // v.own  # leads that a thread adds up
@@ -162,12 +195,13 @@ def sparse_extremum(x: Array, weight: Array | None, *, csr: Csr, csc: Csr, least
     if 0 in shape or csr.entries == 0:
         y, pick = fill(shape, 0.0), None
     else:
-        y, pick, parts = empty(shape), empty(shape, UINT), _parts(csr, leads, width)
+        y, pick, parts = empty(shape), empty(shape, UINT), _parts(csr, leads, width if width % 4 else width // 4)
         pieces = (leads, parts["pieces"], width)
         rest, rest_pick = (empty(pieces), empty(pieces, UINT)) if csr.split else (y, pick)
         kernel("sparse_extremum")(
             grid(parts["n"]), 4 * leads * csr.entries * (width + 3), x=x, weight=weight or csr.share, y=y, pick=pick,
-            rest=rest, rest_pick=rest_pick, columns=csr.columns, WEIGHTED=int(weight is not None), MIN=int(least), **parts,
+            rest=rest, rest_pick=rest_pick, columns=csr.columns, WEIGHTED=int(weight is not None), MIN=int(least),
+            WIDE=int(width % 4 == 0), **parts,
         )  # fmt: skip
         if csr.split:
             join(

@@ -11,7 +11,7 @@ from grillyx.ops import Result
 from grillyx.ops.csr import Csr
 from grillyx.ops.gemm_plan import body
 from grillyx.ops.shape import fill
-from grillyx.ops.sparse import Sizes, dots, entries_of, join, multiply
+from grillyx.ops.sparse import Sizes, dots, join, multiply, places_of
 
 _NARROW = 16  # features from which on bits are read sooner, at any activity
 
@@ -42,7 +42,7 @@ def _multiply(a: Csr, x: Array, weight: Array | None, leads: int, width: int, sh
         grid(128 * spread, 1) if sg else grid(n * lanes), 4 * (a.entries * (blocks * each + 3) + y.size),
         x=bits, weight=weight or a.share, y=y, rest=rest, n=n, leads=leads, words=words, all=blocks * each,
         blocks=blocks, width=width, spread=spread, local_size=sg or 64, LANES=lanes, EACH=each, WIDE=int(width % 4 == 0),
-        SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **entries_of(a),
+        SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **places_of(a),
     )  # fmt: skip
     if a.split:
         join("sparse_join", a, leads, width, rest=rest, y=y)

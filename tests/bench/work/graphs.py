@@ -45,7 +45,6 @@ def product(sizes: tuple[int, int, int], power: bool = False, back: bool = False
                     return done(F.sparse_matmul(*both, t, w))
             p, q = Tensor(t, requires_grad=True), Tensor(w, requires_grad=True)
             F.sparse_matmul(*both, p, q).backward(gt)
-            assert p.grad is not None and q.grad is not None
             return done(p.grad, q.grad)
 
         work.calls[peers.OURS] = ours
