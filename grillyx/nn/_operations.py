@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, spikes
+from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, sparse_dot, sparse_spikes, spikes
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
@@ -189,6 +189,12 @@ def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> l
     return [Product(x.size // max(csc.rows, 1) * csc.entries, (look, None), (np.diff(csc.start.numpy()), 0))]
 
 
+def _sparse_dot(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """Both rows of a pair are of nodes, and taken as real."""
+    x, csr = inputs[0], options["csr"]
+    return [Product(x.size // max(csr.columns, 1) * csr.entries)]
+
+
 RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     gemm.linear: _linear,
     spikes.spike_linear: _linear,
@@ -200,4 +206,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     recurrent.recurrent: _recurrent,
     sparse.sparse_matmul: _sparse,
     sparse.sparse_mean: _sparse,
+    sparse_spikes.sparse_spikes: _sparse,
+    sparse_dot.sparse_dot: _sparse_dot,
 }
