@@ -54,9 +54,9 @@ def train(network: nn.Module, graph: Graph, args: argparse.Namespace) -> dict[st
 
 def shown(graph: Graph, found: np.ndarray, most: int) -> np.ndarray:
     """Return some nodes: the first that are right of each class, and then those that are wrong."""
-    right, of_class = found == graph.y, []
-    for k in np.unique(graph.y):
-        of_class.append(np.flatnonzero(right & (graph.y == k))[: max(1, (most - 1) // len(np.unique(graph.y)))])
+    kinds, right = np.unique(graph.y), found == graph.y
+    each = max(1, (most - 1) // len(kinds))
+    of_class = [np.flatnonzero(right & (graph.y == k))[:each] for k in kinds]
     return np.concatenate([*of_class, np.flatnonzero(~right)])[:most]
 
 
@@ -71,11 +71,17 @@ def draw(network: nn.Module, graph: Graph, history: dict[str, list[float]], args
     plot.graph(graph, axes[0, 0], layout=places, title="classes; a ring: labelled for the training")
     wrong = int((found != graph.y)[graph.test_mask].sum())
     plot.graph(
-        graph, axes[0, 1], colors=found, layout=places, title=f"answers; a cross: wrong ({wrong} of {graph.test_mask.sum()})"
+        graph,
+        axes[0, 1],
+        colors=found,
+        layout=places,
+        title=f"answers; a cross: wrong ({wrong} of {graph.test_mask.sum()})",
     )
     labelled, crossed = places[graph.train_mask], places[found != graph.y]
     axes[0, 0].scatter(*labelled.T, s=150 if graph.num_nodes < 100 else 30, facecolors="none", edgecolors="#333a45")
-    axes[0, 1].scatter(*crossed.T, s=40 if graph.num_nodes < 100 else 10, marker="x", color="#333a45", linewidths=0.8, zorder=3)
+    axes[0, 1].scatter(
+        *crossed.T, s=40 if graph.num_nodes < 100 else 10, marker="x", color="#333a45", linewidths=0.8, zorder=3
+    )
     plot.graph(
         graph, axes[0, 2], values=spikes.sum((0, 2)), layout=places, label="spikes of all its neurons",
         title=f"spikes in {args.steps} steps",

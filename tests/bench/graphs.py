@@ -157,7 +157,11 @@ def tables(run: Row) -> str:
         out += ["| model | test accuracy, % | firing rate | energy, µJ | training step, ms |", "|---|--:|--:|--:|--:|"]
         out += [line(name, [row for row in rows if row["model"] == name]) for name in _order(rows)]
     notes = [f"{name}: {NOTES[name]}" for name in _behind(run) if name in NOTES]
-    return "\n".join(out + (["", "Further than 5 points behind GCN on the block model:", ""] if notes else []) + [f"- {n}" for n in notes])
+    return "\n".join(
+        out
+        + (["", "Further than 5 points behind GCN on the block model:", ""] if notes else [])
+        + [f"- {n}" for n in notes]
+    )
 
 
 def _order(rows: list[Row]) -> list[str]:
@@ -198,10 +202,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5, help="trainings of each model")
     parser.add_argument("--epochs", type=int, default=200, help="looks at the graph, at most 200 for the table")
     parser.add_argument(
-        "--out", type=Path, default=Path("bench-results/graphs.json"), help="results; those in it are not measured again"
+        "--out",
+        type=Path,
+        default=Path("bench-results/graphs.json"),
+        help="results; those in it are not measured again",
     )
     parser.add_argument("--docs", type=Path, metavar="PAGE.md", help="put the tables into a page")
-    parser.add_argument("--tune", action="store_true", help="print how settings do on validation nodes, and nothing else")
+    parser.add_argument(
+        "--tune", action="store_true", help="print how settings do on validation nodes, and nothing else"
+    )
     return parser.parse_args(arguments)
 
 

@@ -34,13 +34,20 @@ class Model(GraphModule):
 
     def forward(self, x: Any, graph: Any) -> Tensor:
         """Return logits (N, classes)."""
+        return self.logits(*self._read(x, graph))
+
+    def _read(self, x: Any, graph: Any) -> tuple[Tensor, Graph]:
+        """Check the input, and put all neurons to rest."""
         name = type(self).__name__
         x = features(x, name, self.in_features)
         if x.ndim != 2:
             raise ValueError(f"{name}: the input has a wrong shape, got {x.shape}; expected (N, {self.in_features}).")
         graph = graph_of(graph, x, name)
         F.reset_net(self)
-        return self.logits(x, graph)
+        return x, graph
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
 
     def logits(self, x: Tensor, graph: Graph) -> Tensor:
         """Return (N, classes), with all neurons at rest before."""
@@ -53,3 +60,11 @@ class Model(GraphModule):
 def steps(x: Tensor, T: int) -> Tensor:
     """Show (N, F) for T steps: (T, N, F)."""
     return F.broadcast_to(x, (T, *x.shape))
+
+
+def fraction(value: Any, name: str, what: str) -> float:
+    """Return a number from 0 to 1."""
+    out = _check.number(value, name, what)
+    if not 0.0 <= out <= 1.0:
+        raise ValueError(f"{name}: {what} is out of range, got {value}; expected 0 to 1.")
+    return out

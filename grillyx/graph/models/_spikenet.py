@@ -52,14 +52,21 @@ class SpikeNet(Model):
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         if len(sizes) == 0:
-            raise ValueError("SpikeNet: sizes is empty; expected a number of neighbours for each layer, such as (5, 2).")
+            raise ValueError(
+                "SpikeNet: sizes is empty; expected a number of neighbours for each layer, such as (5, 2)."
+            )
         self.sizes = tuple(None if n is None else size(n, "SpikeNet", "each of sizes") for n in sizes)
-        widths = [self.in_features] + [self.hidden] * len(self.sizes)
-        self.lin_l = [nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)]
-        self.lin_r = [nn.Linear(a, b, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+        widths = [self.in_features] + [self.hidden] * (len(self.sizes) - 1)
+        self.lin_l = [nn.Linear(width, self.hidden) for width in widths]
+        self.lin_r = [nn.Linear(width, self.hidden, bias=False) for width in widths]
         self.neurons = [
             AdaptiveLIFNode(
-                tau, gamma, threshold_decay, v_threshold=v_threshold, surrogate_function=surrogate_function, step_mode="m"
+                tau,
+                gamma,
+                threshold_decay,
+                v_threshold=v_threshold,
+                surrogate_function=surrogate_function,
+                step_mode="m",
             )
             for _ in self.sizes
         ]

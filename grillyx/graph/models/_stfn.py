@@ -80,8 +80,8 @@ class GCSNN(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, tau: float = 2.0, v_threshold: float = 1.0,
-        surrogate_function: SurrogateFunction | None = None, voters: int = 8,
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, tau: float = 2.0,
+        v_threshold: float = 1.0, surrogate_function: SurrogateFunction | None = None, voters: int = 8,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         self.voters = size(voters, type(self).__name__, "voters")
@@ -132,7 +132,9 @@ class GASNN(GCSNN):
     ) -> None:  # fmt: skip
         self.heads = size(heads, "GASNN", "heads")
         if size(hidden, "GASNN", "hidden") % self.heads:
-            raise ValueError(f"GASNN: hidden is shared by the heads, got {hidden} for {heads} heads; expected a multiple.")
+            raise ValueError(
+                f"GASNN: hidden is shared by the heads, got {hidden} for {heads} heads; expected a multiple."
+            )
         super().__init__(
             in_features, hidden, classes, T, dropout, tau=tau, v_threshold=v_threshold,
             surrogate_function=surrogate_function, voters=voters,

@@ -8,7 +8,7 @@ import pytest
 import grillyx
 import grillyx.functional as F
 from grillyx import nn, optim
-from grillyx.graph import Graph, datasets, models
+from grillyx.graph import Graph, datasets
 from grillyx.graph.models import GASNN, GCN, GCSNN, SpikeNet, SpikingGCN, STFNorm
 from grillyx.graph.models._spikenet import _draw
 
@@ -111,7 +111,12 @@ def test_the_karate_club_is_learned(kind):
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"hidden": 0}, "hidden"), ({"classes": -1}, "classes"), ({"dropout": 1.0}, "dropout"), ({"in_features": 2.5}, "in_f")],
+    [
+        ({"hidden": 0}, "hidden"),
+        ({"classes": -1}, "classes"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"in_features": 2.5}, "in_f"),
+    ],
 )
 def test_wrong_arguments_are_refused(kind, change, text):
     with pytest.raises(ValueError, match=rf"{kind.__name__}: .*{text}"):
@@ -213,7 +218,11 @@ def test_an_unknown_encoder_is_refused():
 def test_drawn_neighbours_are_neighbours():
     graph = made().add_remaining_self_loops()
     pairs = set(zip(*graph.edge_index.tolist(), strict=True))
-    for chances in (np.zeros((COUNT, 2)), np.full((COUNT, 2), 1.0 - 2.0**-24), np.random.default_rng(0).random((COUNT, 9))):
+    for chances in (
+        np.zeros((COUNT, 2)),
+        np.full((COUNT, 2), 1.0 - 2.0**-24),
+        np.random.default_rng(0).random((COUNT, 9)),
+    ):
         source = _draw(graph, chances)
         assert source.shape == chances.shape
         assert all((int(s), i) in pairs for i, row in enumerate(source) for s in row)
@@ -226,7 +235,9 @@ def test_each_step_draws_others():
     model.v_seq = None
     model.neurons[0].store_v_seq = True
     logits(model, graph)
-    seen = model._means(grillyx.Tensor(np.eye(COUNT, 8, dtype=np.float32)), [graph.add_remaining_self_loops()], 2).numpy()
+    seen = model._means(
+        grillyx.Tensor(np.eye(COUNT, 8, dtype=np.float32)), [graph.add_remaining_self_loops()], 2
+    ).numpy()
     assert seen.shape == (8, COUNT, 8)
     assert all(np.abs(seen[0] - seen[t]).max() > 0.0 for t in range(1, 8))
     np.testing.assert_array_equal(seen[:, -1], 0.0)  # the last node has itself alone, and its row of the input is 0
@@ -247,7 +258,12 @@ def test_many_draws_are_the_mean_over_all():
 def test_equal_graphs_in_a_sequence_are_one(training):
     graph, model = made(), model_of(SpikeNet, T=4, dropout=0.0).train(training)
     found = []
-    for given, x in [(graph, graph.x), ([graph] * 4, graph.x), ([graph] * 4, np.stack([graph.x] * 4)), (graph, np.stack([graph.x] * 4))]:
+    for given, x in [
+        (graph, graph.x),
+        ([graph] * 4, graph.x),
+        ([graph] * 4, np.stack([graph.x] * 4)),
+        (graph, np.stack([graph.x] * 4)),
+    ]:
         grillyx.manual_seed(3)
         with grillyx.no_grad():
             found.append(model(x, given).numpy())
