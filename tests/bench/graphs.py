@@ -82,7 +82,10 @@ def train(name: str, graph: Graph, seed: int, epochs: int, setting: Row, every: 
     """
     grillyx.manual_seed(seed)
     classes = int(graph.y.max()) + 1
-    model = getattr(models, name)(graph.x.shape[1], setting["hidden"], classes, **setting["options"])
+    width, options = graph.x.shape[1], dict(setting["options"])
+    if name == "SpikeGCL":  # has a group of features for each step
+        options["T"] = min(options.get("T", 8), width)
+    model = getattr(models, name)(width, setting["hidden"], classes, **options)
     optimizer = optim.Adam(model.parameters(), lr=setting["lr"], weight_decay=setting["weight_decay"])
     x, rows = grillyx.Tensor(graph.x), np.flatnonzero(graph.train_mask)
     labels, best, seconds = graph.y[rows], (-1.0, -np.inf), []
@@ -146,7 +149,9 @@ def measure(data: list[str], names: list[str], seeds: int, epochs: int, file: Pa
             graph = graphs.setdefault((d, seed), DATA[d](seed))
             row = {"data": d, "model": name, "seed": seed} | train(name, graph, seed, epochs, settings(name))
             run["rows"].append(row)
-            file.write_text(json.dumps(run, indent=1) + "\n")
+            part = file.with_suffix(".part")  # a run may be ended at any time
+            part.write_text(json.dumps(run, indent=1) + "\n")
+            part.replace(file)
     return run
 
 

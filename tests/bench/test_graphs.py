@@ -23,7 +23,15 @@ def small(monkeypatch):
 
 
 def row(model="GCN", test=0.8, seed=0, **more):
-    return {"data": "block model", "model": model, "seed": seed, "test": test, "rate": None, "joules": 2e-6, "seconds": 3e-3} | more
+    return {
+        "data": "block model",
+        "model": model,
+        "seed": seed,
+        "test": test,
+        "rate": None,
+        "joules": 2e-6,
+        "seconds": 3e-3,
+    } | more
 
 
 def test_all_nine_and_the_yardstick_are_measured():
@@ -66,6 +74,13 @@ def test_without_validation_nodes_the_last_epoch_counts(small):
     found = graphs.train("GCN", graph, 0, 7, graphs.USUAL)
     assert found["epoch"] == 7
     assert np.isnan(found["val"])
+
+
+def test_every_model_is_trained_on_few_features(small):
+    graph = small(0)
+    graph = graph.replace(x=np.ascontiguousarray(graph.x[:, :4]))
+    for name in graphs.model_names():
+        assert 0.0 <= graphs.train(name, graph, 0, 1, graphs.settings(name))["test"] <= 1.0
 
 
 def test_a_run_goes_on_where_it_was_left(small, tmp_path, capsys):

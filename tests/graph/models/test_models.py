@@ -232,9 +232,6 @@ def test_drawn_neighbours_are_neighbours():
 
 def test_each_step_draws_others():
     graph, model = made(), model_of(SpikeNet, dropout=0.0, sizes=(2,))
-    model.v_seq = None
-    model.neurons[0].store_v_seq = True
-    logits(model, graph)
     seen = model._means(
         grillyx.Tensor(np.eye(COUNT, 8, dtype=np.float32)), [graph.add_remaining_self_loops()], 2
     ).numpy()
