@@ -48,15 +48,16 @@ void main() {
                     mul[u] = quad < quads ? v : vec4(0);
                     place[u] += x0 + l * far;
                 }
-                [[unroll]] for (uint s = 0; s < LANES; s++) {
-                    uint from = subgroupShuffle(at, team + s);
+                uint count = min(end - k, LANES), from = at;
+                for (uint s = 0; s < count; s++) {
+                    uint now = subgroupShuffle(from, team);
                     vec4 sum = vec4(0);
-                    if (k + s < end)
-                        [[unroll]] for (uint u = 0; u < EACH; u++) sum = fma(mul[u], x[from + place[u]], sum);
+                    [[unroll]] for (uint u = 0; u < EACH; u++) sum = fma(mul[u], x[now + place[u]], sum);
                     float one = (sum.x + sum.y) + (sum.z + sum.w);
                     [[unroll]] for (uint apart = LANES / 2; apart > 0; apart /= 2)
                         one += subgroupShuffle(one, team + (mine ^ apart));
                     if (mine == s) total += one;
+                    from = subgroupShuffle(from, team + (lane + 1) % LANES);
                 }
             }
         }

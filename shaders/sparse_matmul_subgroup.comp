@@ -15,6 +15,7 @@ layout(constant_id = 3) const uint EACH = 2;
 layout(constant_id = 4) const bool SORTED = false; // entry k is edge k
 layout(constant_id = 5) const bool WIDE = true; // rows of y are whole quads
 layout(constant_id = 6) const bool WEIGHTED = false;
+layout(constant_id = 7) const uint AHEAD = 0; // lines of each row that lanes touch together, so that misses of the cache overlap
 layout(push_constant) uniform P {
     uint n, parts, rows, pieces, columns, blocks; // n: parts of all blocks and leads; blocks: of a row
     uint per, quads, width, heads, weights, spread;       // per: blocks of a head; quads, width: of a head in x, and words of it in y
@@ -38,6 +39,7 @@ void main() {
     uint stride = heads * quads, base = lead * p.columns * stride + head * quads, from = lead * p.weights + head;
     uint at[EACH];
     for (uint u = 0; u < EACH; u++) at[u] = base + min(quad0 + u * LANES, quads - 1);
+    float touched = 0.0;
     uint following = (lane & ~(LANES - 1)) + (lane + 1) % LANES;
     vec4 sum[EACH];
     for (uint u = 0; u < EACH; u++) sum[u] = vec4(0);
@@ -46,6 +48,8 @@ void main() {
         float w = 1.0;
         if (k + mine < end) {
             row = index[k + mine] * stride;
+            [[unroll]] for (uint t = 0; t < AHEAD; t++)
+                touched += x[row + base + min(quad0 - mine + 8 * t, quads - 1)].x;
             if (WEIGHTED) w = weight[from + (SORTED ? k + mine : edge[k + mine]) * heads];
         }
         for (uint left = min(end - k, LANES); left > 0; left--) {
@@ -57,7 +61,10 @@ void main() {
             if (WEIGHTED) w = subgroupShuffle(w, following);
         }
     }
-    if (!inside) return;
+    if (!inside) {
+        if (touched != 0.0) y[0] = touched; // never: there are no entries
+        return;
+    }
     bool piece = SPLIT && to >= p.rows;
     uint start = (piece ? lead * p.pieces + to - p.rows : lead * p.rows + to) * heads + head;
     for (uint u = 0; u < EACH; u++) {

@@ -42,9 +42,11 @@ void main() {
     vec2 all = vec2(0);
     if (REST) all = total[own];
     else if (part.begin < part.end) {
-        all.x = score(part.begin);
-        for (uint k = part.begin + 1; k < part.end; k++) all.x = max(all.x, score(k));
-        for (uint k = part.begin; k < part.end; k++) all.y += exp(score(k) - all.x);
+        all = vec2(score(part.begin), 1.0);
+        for (uint k = part.begin + 1; k < part.end; k++) {
+            float v = score(k), less = v == all.x ? 1.0 : exp(min(v, all.x) - max(v, all.x)); // they may be infinite
+            all = v > all.x ? vec2(v, fma(all.y, less, 1.0)) : vec2(all.x, all.y + less);
+        }
     }
     if (piece && !REST) {
         rest[(part.lead * p.pieces + part.place - p.rows) * heads + part.unit] = all;

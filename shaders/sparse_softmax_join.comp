@@ -19,7 +19,7 @@ void main() {
         from += units;
         vec2 v = rest[from];
         float top = max(all.x, v.x);
-        all = vec2(top, all.y * exp(all.x - top) + v.y * exp(v.x - top));
+        all = vec2(top, all.y * (all.x == top ? 1.0 : exp(all.x - top)) + v.y * (v.x == top ? 1.0 : exp(v.x - top)));
     }
     total[(lead * p.rows + long_row[k]) * units + unit] = all;
 }

@@ -64,6 +64,8 @@ def contextual_sbm(
     for name, value in (("homophily", homophily), ("signal", signal), ("strangers", strangers)):
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"contextual_sbm: {name} out of range, got {value}; expected 0 to 1.")
+    if not isinstance(num_edges, (int, np.integer)) or num_edges < 0:
+        raise ValueError(f"contextual_sbm: num_edges must be 0 or more, got {num_edges!r}.")
     rate, classes = words / max(num_features, 1), len(sizes)
     highest = rate * (1.0 - signal + signal * classes)
     if num_features < 1 or not 0.0 <= highest <= 1.0:

@@ -24,7 +24,7 @@ def planetoid(folder: str | Path, name: str) -> Graph:
     file from elsewhere cannot run code.
 
     Args:
-        folder: holds ``ind.NAME.x``, ``.y``, ``.tx``, ``.ty``, ``.allx``, ``.ally``, ``.graph`` and ``.test.index``.
+        folder: holds ``ind.NAME.y``, ``.tx``, ``.ty``, ``.allx``, ``.ally``, ``.graph`` and ``.test.index``.
         name: "cora", "citeseer" or "pubmed", in the files' own letters.
 
     Raises:

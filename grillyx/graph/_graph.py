@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from grillyx.autograd import Tensor
+from grillyx.engine.device import current_device
 from grillyx.graph import _batch, _convert, _inputs, _norm
 from grillyx.graph._csr import Structure
 from grillyx.ops.sparse import Csr
@@ -56,6 +56,8 @@ class Graph:
     e_id: np.ndarray | None
     batch_size: int | None
     structure: Structure
+    _uploaded: dict[str, Any]  # the weights on a device; copies with the same weights share it
+    _normed: dict[tuple[bool, bool], dict[str, Any]]
 
     def __init__(
         self,
@@ -79,8 +81,8 @@ class Graph:
         self.__dict__.update(
             edge_index=index, edge_weight=_inputs.weights(edge_weight, index.shape[1]), num_nodes=total, batch=batch, ptr=ptr,
             x=_inputs.rows(x, "x", (total,)), y=_inputs.rows(y, "y", (total, graphs)), n_id=None, e_id=None, batch_size=None,
-            node_arrays={k: _inputs.rows(v, k, (total,)) for k, v in node_arrays.items() if v is not None},
-            structure=Structure(index, total),
+            node_arrays=_inputs.named(node_arrays, Graph, total),
+            structure=Structure(index, total), _uploaded={}, _normed={},
         )  # fmt: skip
         self.__dict__["y_of_nodes"] = self.y is not None and self.y.shape[0] == total
 
@@ -125,7 +127,7 @@ class Graph:
 
         A batch of batches has all their graphs. Where some have weights, the edges of the others weigh 1.
         """
-        return Graph(**_batch.batch(list(graphs)))
+        return Graph(**_batch.batch([graphs] if isinstance(graphs, Graph) else list(graphs)))
 
     @property
     def graphs(self) -> list[Graph]:
@@ -152,14 +154,15 @@ class Graph:
         """The transpose of `csr`: rows are sources."""
         return self.structure.built()[1]
 
-    @functools.cached_property
+    @property
     def weight(self) -> Tensor | None:
         """`edge_weight` as a tensor, uploaded once; None where there is none."""
-        return (
-            self.edge_weight
-            if self.edge_weight is None or isinstance(self.edge_weight, Tensor)
-            else Tensor(self.edge_weight)
-        )
+        if self.edge_weight is None or isinstance(self.edge_weight, Tensor):
+            return self.edge_weight
+        device = current_device()
+        if self._uploaded.get("device") is not device:
+            self._uploaded.update(device=device, weight=Tensor(self.edge_weight))
+        return self._uploaded["weight"]
 
     def in_degree(self) -> np.ndarray:
         """Return how many edges come into each node, int64 (N,); weights do not matter."""
@@ -188,8 +191,8 @@ class Graph:
     def _with(self, **changes: Any) -> Graph:
         """Return a copy with parts that were checked."""
         out = Graph.__new__(Graph)
-        stale = ("weight", "_normed") if "edge_weight" in changes else ()
-        out.__dict__.update({name: value for name, value in self.__dict__.items() if name not in stale} | changes)
+        own: dict[str, Any] = {"_uploaded": {}, "_normed": {}} if "edge_weight" in changes else {}
+        out.__dict__.update(self.__dict__ | own | changes)
         return out
 
     def _with_edges(self, index: np.ndarray, weight: Any, structure: Structure | None = None) -> Graph:
@@ -232,16 +235,15 @@ class Graph:
             ValueError: the weights into a node sum to less than 0; where weights are tensors, the result is NaN.
         """
         kept, fixed = self.structure.kept, not isinstance(self.edge_weight, Tensor)
-        if fixed and (self_loops, improved) in self.__dict__.setdefault("_normed", {}):
-            return self._with(**self.__dict__["_normed"][self_loops, improved])
+        if fixed and (self_loops, improved) in self._normed:
+            return self._with(**self._normed[self_loops, improved])
         looped = self.add_remaining_self_loops(2.0 if improved else 1.0) if self_loops else self
         structure = kept.setdefault("remaining", looped.structure) if self_loops else self.structure
         weight = _norm.gcn_weights(structure.edge_index, looped.edge_weight, self.num_nodes)
         out = self._with_edges(structure.edge_index, weight, structure)
         if fixed:
-            out.weight  # noqa: B018  # uploaded here, so that all who come later share it
-            names = ("edge_index", "edge_weight", "weight", "structure", "e_id")
-            self.__dict__["_normed"][self_loops, improved] = {name: out.__dict__[name] for name in names}
+            names = ("edge_index", "edge_weight", "structure", "e_id", "_uploaded", "_normed")
+            self._normed[self_loops, improved] = {name: out.__dict__[name] for name in names}
         return out
 
     def to_undirected(self) -> Graph:
@@ -276,7 +278,7 @@ class Graph:
         raise AttributeError(f"Graph: a graph does not change, so {name} cannot be set. Use graph.replace({name}=...).")
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_normed", "weight")}
+        return self.__dict__ | {"_uploaded": {}, "_normed": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

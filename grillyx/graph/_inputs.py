@@ -8,6 +8,7 @@ import numpy as np
 
 from grillyx.autograd import Tensor, to_numpy
 
+_MOST_GRAPHS = 1 << 20  # where most are empty: one wrong number must not take all memory
 LARGEST = 2**31 - 1  # indices are int32 on the device
 
 
@@ -18,9 +19,17 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return view
 
 
+def host(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
+    """Return a NumPy array."""
+    try:
+        return to_numpy(values)
+    except ValueError as error:
+        raise ValueError(f"{owner}: {what} is no array, its rows have different lengths ({error}).") from None
+
+
 def whole(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
     """Return an int64 array; an empty one may have any dtype."""
-    out = to_numpy(values)
+    out = host(values, what, owner)
     if out.size and out.dtype.kind not in "iu":
         raise TypeError(
             f"{owner}: {what} must be integers, got {out.dtype}; expected int64 or int32. Use .astype(np.int64) if the "
@@ -44,14 +53,15 @@ def count(value: Any, what: str, owner: str = "Graph", least: int = 0) -> int:
 
 def edges(edge_index: Any) -> np.ndarray:
     """Return edge_index as int64 (2, E), not negative."""
-    shape = np.shape(edge_index) if not isinstance(edge_index, Tensor) else edge_index.shape
+    given = host(edge_index, "edge_index")
+    shape = given.shape
     if len(shape) != 2 or shape[0] != 2:
         turned = len(shape) == 2 and shape[1] == 2
         remedy = "That is (E, 2), a pair a row: pass edge_index.T." if turned else (
             "Row 0 has the sources and row 1 the targets; for an adjacency matrix use Graph.from_adjacency."
         )  # fmt: skip
         raise ValueError(f"Graph: edge_index has a wrong shape, got {tuple(shape)}; expected (2, E). {remedy}")
-    out = whole(edge_index, "edge_index")
+    out = whole(given, "edge_index")
     if out.size and out.min() < 0:
         side, at = np.argwhere(out < 0)[0]
         raise ValueError(
@@ -85,7 +95,7 @@ def weights(edge_weight: Any, num_edges: int, read: bool = True) -> Any:
     values: Any = edge_weight
     tensor = isinstance(values, Tensor)
     if not tensor:
-        values = to_numpy(values)
+        values = host(values, "edge_weight")
     if values.shape != (num_edges,):
         turned = values.shape == (num_edges, 1)
         remedy = "Use edge_weight[:, 0]." if turned else "One weight is needed for each edge."
@@ -119,7 +129,7 @@ def rows(values: Any, what: str, lengths: tuple[int, ...]) -> Any:
     if values is None or isinstance(values, Tensor):
         out = values
     else:
-        out = to_numpy(values)
+        out = host(values, what)
         if out.dtype.kind in "cOSUV":
             raise TypeError(f"Graph: {what} must be numbers, got {out.dtype}.")
         finite(out, what)
@@ -147,8 +157,13 @@ def parts(batch: Any, ptr: Any, num_nodes: int) -> tuple[np.ndarray | None, np.n
             f"Graph: batch must be sorted and not negative, got {own[at]} at batch[{at}]{before}. Put the nodes of each graph "
             "together, as with graph.subgraph(np.argsort(batch, kind='stable')) before the batch is set."
         )
+    total = int(own[-1]) + 1 if len(own) else 0
+    if total > max(num_nodes, _MOST_GRAPHS):
+        raise ValueError(
+            f"Graph: batch names too many graphs, got {own[-1]} for {num_nodes} nodes; expected numbers from 0 on, one a graph. "
+            "Number them anew, as with np.unique(batch, return_inverse=True)[1]."
+        )
     if ends is None:
-        total = int(own[-1]) + 1 if len(own) else 0
         ends = frozen(np.searchsorted(own, np.arange(total + 1)))
     elif not np.array_equal(own, np.repeat(np.arange(len(ends) - 1), np.diff(ends))):
         raise ValueError("Graph: batch and ptr say different things; give one of them.")
@@ -177,6 +192,19 @@ def last(ptr: Any) -> int | None:
 
 def number(weight: Any) -> float:
     """Return a finite number."""
-    out = float(weight)
+    try:
+        out = float(weight)
+    except (TypeError, ValueError):
+        raise TypeError(f"Graph: weight must be a number, got {weight!r}.") from None
     finite(np.array([out]), "weight")
     return out
+
+
+def named(arrays: dict[str, Any], taken: type, nodes: int) -> dict[str, Any]:
+    """Return arrays of nodes; none may hide what a graph has anyway."""
+    for name in arrays:
+        if hasattr(taken, name) or name in taken.__annotations__:
+            raise ValueError(
+                f"Graph: an array of nodes cannot be named {name!r}, as graphs have that already. Use another name."
+            )
+    return {name: rows(values, name, (nodes,)) for name, values in arrays.items() if values is not None}

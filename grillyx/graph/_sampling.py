@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,13 @@ from grillyx.graph._norm import picked
 
 def fan_outs(num_neighbors: Any, owner: str) -> list[int]:
     """Return how many neighbours are drawn in each layer."""
-    numbers = [num_neighbors] if isinstance(num_neighbors, (int, np.integer)) else list(num_neighbors)
+    if isinstance(num_neighbors, (int, np.integer)):
+        num_neighbors = [num_neighbors]
+    if not isinstance(num_neighbors, Iterable):
+        raise TypeError(
+            f"{owner}: num_neighbors must be a list, got {num_neighbors!r}; expected a number for each layer."
+        )
+    numbers = list(num_neighbors)
     out = [count(n, "num_neighbors", owner, least=-1) for n in numbers]
     if not out:
         raise ValueError(f"{owner}: num_neighbors is empty, got {num_neighbors!r}; expected a number for each layer.")

@@ -77,8 +77,10 @@ def digits_knn(k: int = 8, per_class: int = 20, val: int = 500, test: int = 1000
         ImportError: scikit-learn is not installed.
         ValueError: k is not between 1 and 1,796, or the split is too large.
     """
-    if not 1 <= k <= 1796:
-        raise ValueError(f"graph.datasets.digits_knn: k out of range, got {k}; expected 1 to 1796.")
+    if not isinstance(k, (int, np.integer)) or not 1 <= k <= 1796:
+        raise ValueError(
+            f"graph.datasets.digits_knn: k out of range, got {k!r}; expected a whole number from 1 to 1796."
+        )
     x, y = _need("sklearn.datasets", "scikit-learn", "data", "digits_knn").load_digits(return_X_y=True)
     search = importlib.import_module("sklearn.neighbors").NearestNeighbors(n_neighbors=k, algorithm="brute").fit(x)
     near = search.kneighbors(return_distance=False)  # of each digit, itself left out

@@ -182,11 +182,12 @@ def _recurrent(inputs: Sequence[Any], options: dict[str, Any], source: Source) -
 
 
 def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
-    """A spike of a node is added at the end of each of its edges; there is a product for each edge and feature."""
-    (x, weight), csc = inputs, options["csc"]
-    nodes = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)  # heads stand behind the nodes
-    look = Look(x, [k for k in range(x.ndim) if k != nodes]) if x.size else None
-    return [Product(x.size // max(csc.rows, 1) * csc.entries, (look, None), (np.diff(csc.start.numpy()), 0))]
+    """A spike of a node arrives wherever an edge leads from it."""
+    x, weight, csc = inputs[0], inputs[1], options["csc"]
+    node = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)
+    dense = csc.entries * math.prod(n for k, n in enumerate(x.shape) if k != node)
+    look = Look(x, [k for k in range(x.ndim) if k != node], -1, source(x)) if x.size else None
+    return [Product(dense, (look, None), (np.diff(Tensor(csc.start).numpy()), 0))]
 
 
 def _sparse_dot(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
@@ -206,6 +207,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     recurrent.recurrent: _recurrent,
     sparse.sparse_matmul: _sparse,
     sparse.sparse_mean: _sparse,
-    sparse_spikes.sparse_spikes: _sparse,
     sparse_dot.sparse_dot: _sparse_dot,
+    sparse_spikes.sparse_spikes: _sparse,
 }

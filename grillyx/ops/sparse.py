@@ -102,7 +102,7 @@ def _multiply_subgroup(a: Csr, x: Array, weight: Array | None, v: Sizes, y: Arra
     kernel("sparse_matmul_subgroup")(
         grid(128 * spread, 1), _work(a, v), x=padded_rows(x), weight=weight or a.share, y=y, rest=rest, n=n,
         columns=a.columns, blocks=per * v.heads, per=per, quads=quads, width=v.per, heads=v.heads,
-        weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each,
+        weights=a.entries * v.heads if v.own > 1 else 0, spread=spread, local_size=sg, LANES=lanes, EACH=each, AHEAD=min(lanes * each // 8, 2),
         WIDE=int(v.per % 4 == 0), SORTED=int(a.sorted), WEIGHTED=int(weight is not None), **places_of(a),
     )  # fmt: skip
 
@@ -128,7 +128,7 @@ def dots(a: Csr, g: Array, x: Array | None, v: Sizes, shape: Any, pick: Array | 
     gw = empty(shape)
     if gw.size == 0 or v.leads * v.per == 0:
         return fill(shape, 0.0)
-    chunks = -(-(a.split.part if a.split else PART) // 4) * -(-v.per // 16)  # rounds of a thread at most, for each lead
+    chunks = 2 * (a.split.part if a.split else PART) * -(-v.per // 16)  # rounds of a thread at most, for each lead
     if (
         x is not None
         and pick is None

@@ -14,12 +14,12 @@ def spectral(index: np.ndarray, nodes: int) -> np.ndarray:
         return np.stack([np.arange(nodes), np.zeros(nodes)], 1).astype(float)
     a = _adjacency(index, nodes)
     scale = 1.0 / np.sqrt(np.maximum(np.asarray(a.sum(1)).ravel(), 1.0))
-    s = sparse.diags_array(scale) @ a @ sparse.diags_array(scale)
+    s = sparse.csr_array(a.multiply(scale[:, None]).multiply(scale))
     if nodes < 64:
         vectors = np.linalg.eigh(s.toarray())[1]
     else:
         start = np.random.default_rng(0).standard_normal(nodes)
-        vectors = linalg.eigsh(s + sparse.eye_array(nodes), 3, v0=start, which="LA")[1]
+        vectors = linalg.eigsh(s + sparse.csr_array(sparse.eye(nodes)), 3, v0=start, which="LA")[1]
     out = vectors[:, [-2, -3]] * scale[:, None]
     spread = np.abs(out).max(0)
     return out / np.where(spread > 0.0, spread, 1.0)

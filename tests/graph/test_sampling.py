@@ -104,6 +104,7 @@ def test_nodes_to_ask_for() -> None:
     ("options", "error", "words"),
     [({"batch_size": 0}, ValueError, "NeighborLoader: batch_size out of range, got 0"),
      ({"num_neighbors": [3, -2]}, ValueError, "NeighborLoader: num_neighbors out of range, got -2"),
+     ({"num_neighbors": None}, TypeError, "NeighborLoader: num_neighbors must be a list, got None"),
      ({"num_neighbors": []}, ValueError, "NeighborLoader: num_neighbors is empty"),
      ({"num_neighbors": [2.5]}, TypeError, "NeighborLoader: num_neighbors must be an integer, got 2.5"),
      ({"input_nodes": [300]}, ValueError, r"NeighborLoader: nodes out of range, got 300 at nodes\[0\]")],

@@ -90,6 +90,20 @@ def test_call_forms() -> None:
     assert gnn.forward(features, adj).shape == (3, 4)
     assert gnn.n_layers == len(gnn.convs) == 2
     np.testing.assert_array_equal(conv(features.tolist(), adj.tolist()).numpy(), output.numpy())
+    for call in (conv, conv.forward):
+        np.testing.assert_array_equal(call(node_features=features, adjacency=adj, T=8).numpy(), output.numpy())
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_two_nodes_have_an_adjacency_and_not_two_edges(compat: bool) -> None:
+    """[[0, 1], [0, 0]]: what node 1 has goes to node 0."""
+    conv = SpikeGraphConv(1, 1, threshold=0.2, compat=compat)
+    conv.W = [[1.0]]
+    for form in (np.array([[0, 1], [0, 0]]), [[0, 1], [0, 0]]):
+        for call in (conv, conv.forward):
+            counts = np.asarray(call([[0.0], [1.0]], form))
+            assert counts[0, 0] > 0.0
+            assert counts[1, 0] == 0.0
 
 
 # --- the default
@@ -254,6 +268,8 @@ def test_weights_may_be_assigned(compat: bool) -> None:
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, T=-1), "T is a positive integer, got -1"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, T=0), "T is a positive integer, got 0"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, returns="trains"), "unknown output, got 'trains'"),
+        (lambda o: SpikeGraphConv(4, 2, **o)(X, G, returns=None), "unknown output, got None"),
+        (lambda o: SpikeGraphConv(4, 2, **o)([[1.0, 2.0], [3.0]], G), "rows have different lengths"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X / 0.0, G), r"is not finite, got inf at \[0, 0\]"),
         (
             lambda o: SpikeGraphConv(3, 2, **o)(X, G),
