@@ -30,7 +30,6 @@ def row(model="GCN", test=0.8, seed=0, **more):
         "test": test,
         "rate": None,
         "joules": 2e-6,
-        "seconds": 3e-3,
     } | more
 
 
@@ -87,11 +86,15 @@ def test_a_run_goes_on_where_it_was_left(small, tmp_path, capsys):
     page, file = tmp_path / "page.md", tmp_path / "out" / "graphs.json"
     page.write_text(f"before\n{graphs.BEGIN}\nold\n{graphs.END}\nafter\n")
     usual = ["--models", "GCN", "--epochs", "2", "--out", str(file), "--data", "block model"]
-    assert graphs.main([*usual, "--seeds", "1"]) == 0
-    first = json.loads(file.read_text())["rows"]
+    assert graphs.main([*usual, "--seeds", "1", "--no-times"]) == 0
+    run = json.loads(file.read_text())
+    first = run["rows"]
+    assert "steps" not in run
     assert [(r["model"], r["seed"]) for r in first] == [("GCN", 0)]
     assert graphs.main([*usual, "--seeds", "2", "--docs", str(page)]) == 0
-    rows = json.loads(file.read_text())["rows"]
+    run = json.loads(file.read_text())
+    rows = run["rows"]
+    assert run["steps"]["block model"]["GCN"] > 0.0
     assert rows[0] == first[0]
     assert [r["seed"] for r in rows] == [0, 1]
     assert "| GCN |" in page.read_text()
@@ -108,9 +111,9 @@ def test_tuning_tells_validation_only(small, capsys):
 
 
 def test_a_line_of_the_table():
-    rows = [row(test=0.7, rate=0.1, seconds=0.004), row(test=0.9, rate=0.3, seed=1)]
-    assert graphs.line("GCN", rows) == "| GCN | 80.0 ± 10.0 | 0.200 | 2 | 3 |"
-    assert "| – |" in graphs.line("GCN", [row()])
+    rows = [row(test=0.7, rate=0.1), row(test=0.9, rate=0.3, seed=1)]
+    assert graphs.line("GCN", rows, 0.003) == "| GCN | 80.0 ± 10.0 | 0.200 | 2 | 3 |"
+    assert graphs.line("GCN", [row()]) == "| GCN | 80.0 ± 0.0 | – | 2 |  |"
 
 
 def test_who_is_behind_gets_a_note(monkeypatch):
