@@ -8,10 +8,18 @@ import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
 from grillyx.graph._base import features, graph_of
-from grillyx.graph._graph import as_graph
+from grillyx.graph._graph import Graph, as_graph
 
 
-def aggregate(graph: Any, x: Any, reduce: str = "sum", weight: Any = None) -> Tensor:
+def received(graph: Graph, x: Tensor, reduce: str, weight: Any, packed: bool) -> Tensor:
+    """Return what comes into each node; `packed`: x holds spikes, which are read as bits where they are added."""
+    if not packed or reduce not in ("sum", "mean"):
+        return F.sparse_reduce(graph.csr, graph.csc, x, weight, reduce)
+    y = F.sparse_spikes(graph.csr, graph.csc, x, weight)
+    return y * Tensor(graph.csr.share) if reduce == "mean" else y
+
+
+def aggregate(graph: Any, x: Any, reduce: str = "sum", weight: Any = None, packed: bool = False) -> Tensor:
     """Return for each node the sum (mean, maximum, minimum) of ``w(j → i) x[j]`` over the edges that come into it.
 
     Args:
@@ -20,6 +28,7 @@ def aggregate(graph: Any, x: Any, reduce: str = "sum", weight: Any = None) -> Te
         reduce: ``"sum"``, ``"mean"`` (over the number of edges), ``"max"`` or ``"min"``; the gradient of an extremum goes to
             the first of equal edges.
         weight: (E,), a number for each edge; those of the graph by default, and 1 where it has none.
+        packed: x holds spikes, 0 and 1 only: sums and means then read 32 of them in a word. See `functional.sparse_spikes`.
 
     Returns:
         The shape of x; 0 for a node without edges.
@@ -29,7 +38,7 @@ def aggregate(graph: Any, x: Any, reduce: str = "sum", weight: Any = None) -> Te
     """
     _check.one_of(reduce, ("sum", "mean", "max", "min"), "aggregate", "reduce")
     graph = graph_of(graph, x, "aggregate", weight)
-    return F.sparse_reduce(graph.csr, graph.csc, features(x, "aggregate"), graph.weight, reduce)
+    return received(graph, features(x, "aggregate"), reduce, graph.weight, packed)
 
 
 def softmax(graph: Any, scores: Any) -> Tensor:

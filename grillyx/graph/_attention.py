@@ -66,11 +66,13 @@ class GATConv(_Conv):
         self.res: nn.Linear | None = mapped(self.in_channels, total) if residual else None
         self.bias = Parameter(np.zeros(total, np.float32)) if bias else None
 
-    def forward(self, x: Any, graph: Any, edge_attr: Any = None, return_attention_weights: bool | None = None) -> Any:
+    def forward(
+        self, x: Any, edge_index: Any, edge_attr: Any = None, return_attention_weights: bool | None = None
+    ) -> Any:
         """Return y; with `return_attention_weights` also ``(edge_index, attention (E, heads))``, loops included."""
         if edge_attr is not None:
             raise ValueError("GATConv: edge_attr is not supported, got one; expected None.")
-        x, graph = self._read(x, graph)
+        x, graph = self._read(x, edge_index)
         graph = _looped(graph) if self.add_self_loops else graph
         h = self.lin(x)
         h = h.reshape(*h.shape[:-1], self.heads, self.out_channels)

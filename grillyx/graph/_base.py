@@ -40,7 +40,7 @@ def features(x: Any, name: str, width: int | None = None, what: str = "the input
 
 def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool = False) -> Graph:
     """Return a graph that has as many nodes as x has rows; `dense`: a 2 × 2 array is an adjacency, not two edges."""
-    shape = tuple(x.shape if isinstance(x, Tensor) else np.shape(x))
+    shape = tuple(x.shape if hasattr(x, "shape") else to_numpy(x).shape)
     nodes = shape[-2] if len(shape) > 1 else None
     own = _shape(graph)
     if isinstance(graph, Graph):

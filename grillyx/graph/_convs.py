@@ -11,6 +11,7 @@ import grillyx.functional as F
 from grillyx import nn
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
+from grillyx.graph._aggregate import received
 from grillyx.graph._base import GraphModule, features, graph_of, size
 from grillyx.graph._graph import Graph
 from grillyx.nn import Buffer, Parameter
@@ -31,6 +32,8 @@ def mapped(in_channels: int, out_channels: int) -> nn.Linear:
 
 
 class _Conv(GraphModule):
+    packed = False
+
     def __init__(self, in_channels: Any, out_channels: Any) -> None:
         name = type(self).__name__
         if isinstance(in_channels, (tuple, list)):
@@ -46,8 +49,8 @@ class _Conv(GraphModule):
 
     def _narrow(self, x: Tensor, graph: Graph, lin: nn.Linear) -> Tensor:
         """Sum and map, in the order in which fewer features are summed."""
-        if self.in_channels <= self.out_channels:
-            return lin(F.sparse_matmul(graph.csr, graph.csc, x, graph.weight))
+        if self.packed or self.in_channels <= self.out_channels:
+            return lin(received(graph, x, "sum", graph.weight, self.packed))
         return F.sparse_matmul(graph.csr, graph.csc, lin(x), graph.weight)
 
     def extra_repr(self) -> str:
@@ -68,6 +71,7 @@ class GCNConv(_Conv):
         add_self_loops: whether nodes without a loop get one; by default as `normalize`.
         normalize: whether to divide by ``sqrt(d(j) d(i))``, d the sum of weights that come in.
         bias: whether there is a bias.
+        packed: x holds spikes, 0 and 1 only, and neighbours are summed from their bits; see `functional.sparse_spikes`.
 
     Attributes:
         lin: the map; ``lin.weight`` (out_channels, in_channels).
@@ -81,9 +85,10 @@ class GCNConv(_Conv):
 
     def __init__(
         self, in_channels: int, out_channels: int, improved: bool = False, cached: bool = False,
-        add_self_loops: bool | None = None, normalize: bool = True, bias: bool = True,
+        add_self_loops: bool | None = None, normalize: bool = True, bias: bool = True, packed: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(in_channels, out_channels)
+        self.packed = bool(packed)
         self.add_self_loops = bool(normalize if add_self_loops is None else add_self_loops)
         if self.add_self_loops and not normalize:
             raise ValueError(
@@ -94,12 +99,11 @@ class GCNConv(_Conv):
         self.bias = Parameter(np.zeros(self.out_channels, np.float32)) if bias else None
         self._kept: Graph | None = None
 
-    def forward(self, x: Any, graph: Any, edge_weight: Any = None) -> Tensor:
+    def forward(self, x: Any, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(
-            x, graph if self._kept is None else self._kept, edge_weight if self._kept is None else None
-        )
-        if self.normalize and self._kept is None:
+        first = self._kept is None
+        x, graph = self._read(x, edge_index, edge_weight) if first else self._read(x, self._kept)
+        if self.normalize and first:
             graph = graph.gcn_norm(self.add_self_loops, self.improved)
             self._kept = graph if self.cached else None
         y = self._narrow(x, graph, self.lin)
@@ -117,6 +121,7 @@ class SAGEConv(_Conv):
         root_weight: whether there is the term of the node itself.
         project: whether neighbours are first ``relu(lin(x))``.
         bias: whether there is a bias.
+        packed: x holds spikes, 0 and 1 only, and neighbours are summed from their bits; see `functional.sparse_spikes`.
 
     Attributes:
         lin_l: the map of neighbours, with the bias.
@@ -130,9 +135,10 @@ class SAGEConv(_Conv):
 
     def __init__(
         self, in_channels: int, out_channels: int, aggr: str = "mean", normalize: bool = False, root_weight: bool = True,
-        project: bool = False, bias: bool = True,
+        project: bool = False, bias: bool = True, packed: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(in_channels, out_channels)
+        self.packed = bool(packed)
         self.aggr = "sum" if aggr == "add" else _check.one_of(aggr, ("mean", "max", "sum", "min"), "SAGEConv", "aggr")
         self.normalize, self.root_weight, self.project = bool(normalize), bool(root_weight), bool(project)
         if self.project:
@@ -141,11 +147,11 @@ class SAGEConv(_Conv):
         if self.root_weight:
             self.lin_r = nn.Linear(self.in_channels, self.out_channels, bias=False)
 
-    def forward(self, x: Any, graph: Any) -> Tensor:
+    def forward(self, x: Any, edge_index: Any) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(x, graph)
+        x, graph = self._read(x, edge_index)
         sent = F.relu(self.lin(x)) if self.project else x
-        y = self.lin_l(F.sparse_reduce(graph.csr, graph.csc, sent, None, self.aggr))
+        y = self.lin_l(received(graph, sent, self.aggr, None, self.packed and not self.project))
         if self.root_weight:
             y = y + self.lin_r(x)
         if not self.normalize:
@@ -185,9 +191,9 @@ class SGConv(_Conv):
         self.lin = nn.Linear(self.in_channels, self.out_channels, bias=bias)
         self._kept: Tensor | None = None
 
-    def forward(self, x: Any, graph: Any, edge_weight: Any = None) -> Tensor:
+    def forward(self, x: Any, edge_index: Any, edge_weight: Any = None) -> Tensor:
         """Return (N, out_channels), or (T, N, out_channels)."""
-        x, graph = self._read(x, graph, edge_weight)
+        x, graph = self._read(x, edge_index, edge_weight)
         if self._kept is not None:
             if self._kept.shape != x.shape:
                 raise ValueError(
@@ -233,8 +239,8 @@ class GINConv(GraphModule):
         self.nn = nn
         self.eps: Tensor = Parameter(first) if train_eps else Buffer(first)
 
-    def forward(self, x: Any, graph: Any) -> Tensor:
+    def forward(self, x: Any, edge_index: Any) -> Tensor:
         """Return what `nn` makes of (N, F) or (T, N, F)."""
-        x, graph = features(x, "GINConv"), graph_of(graph, x, "GINConv")
+        x, graph = features(x, "GINConv"), graph_of(edge_index, x, "GINConv")
         out: Tensor = self.nn(x * (self.eps + 1.0) + F.sparse_matmul(graph.csr, graph.csc, x))
         return out

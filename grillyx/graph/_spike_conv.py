@@ -152,7 +152,7 @@ class SpikeGraphConv(GraphModule):
         """
         self._check_settings()
         steps = size(T, "SpikeGraphConv", "T")
-        wanted = (returns,) if isinstance(returns, str) else tuple(returns)
+        wanted = tuple(returns) if isinstance(returns, (tuple, list)) else (returns,)
         for name in wanted:
             _check.one_of(name, OUTPUTS, "SpikeGraphConv", "output")
         run = self._original if self.compat else self._run

@@ -12,7 +12,7 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.nn._parts import Parameter
-from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, spikes
+from grillyx.ops import attention, conv, gemm, index, pool, recurrent, shape, sparse, sparse_dot, sparse_spikes, spikes
 from grillyx.ops import elementwise as elementwise_ops
 from grillyx.ops import reduce as reduce_ops
 from grillyx.ops import rows as row_ops
@@ -182,11 +182,18 @@ def _recurrent(inputs: Sequence[Any], options: dict[str, Any], source: Source) -
 
 
 def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
-    """A spike of a node is added at the end of each of its edges; there is a product for each edge and feature."""
-    (x, weight), csc = inputs, options["csc"]
-    nodes = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)  # heads stand behind the nodes
-    look = Look(x, [k for k in range(x.ndim) if k != nodes]) if x.size else None
-    return [Product(x.size // max(csc.rows, 1) * csc.entries, (look, None), (np.diff(csc.start.numpy()), 0))]
+    """A spike of a node arrives wherever an edge leads from it."""
+    x, weight, csc = inputs[0], inputs[1], options["csc"]
+    node = x.ndim - (3 if weight is not None and weight.ndim > 1 else 2)
+    dense = csc.entries * math.prod(n for k, n in enumerate(x.shape) if k != node)
+    look = Look(x, [k for k in range(x.ndim) if k != node], -1, source(x)) if x.size else None
+    return [Product(dense, (look, None), (np.diff(Tensor(csc.start).numpy()), 0))]
+
+
+def _sparse_dot(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """Both rows of a pair are of nodes, and taken as real."""
+    x, csr = inputs[0], options["csr"]
+    return [Product(x.size // max(csr.columns, 1) * csr.entries)]
 
 
 RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
@@ -200,4 +207,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     recurrent.recurrent: _recurrent,
     sparse.sparse_matmul: _sparse,
     sparse.sparse_mean: _sparse,
+    sparse_dot.sparse_dot: _sparse_dot,
+    sparse_spikes.sparse_spikes: _sparse,
 }

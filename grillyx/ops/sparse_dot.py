@@ -7,14 +7,15 @@ from typing import Any
 
 from grillyx.engine.array import Array
 from grillyx.ops import Result
-from grillyx.ops.sparse import Csr, _Sizes, dots, multiply
+from grillyx.ops.csr import Csr
+from grillyx.ops.sparse import Sizes, dots, multiply
 
 
 def sparse_dot(x: Array, y: Array, *, csr: Csr, csc: Csr) -> Result:
     """``y[i] · x[j]`` for each entry (i, j): x (*, columns, F), y (*, rows, F) → (*, E), in the order of edges."""
     lead = x.shape[:-2]
     leads = math.prod(lead)
-    v = _Sizes(leads, 1, x.shape[-1], leads)
+    v = Sizes(leads, 1, x.shape[-1], leads)
     by_columns, by_rows = x.shape, y.shape
     out = dots(csr, y, x, v, (*lead, csr.entries))
 

@@ -186,6 +186,30 @@ def test_attention_is_dropped_in_training_only() -> None:
     np.testing.assert_array_equal(layer(X, G).numpy(), layer(X, G).numpy())
 
 
+@pytest.mark.parametrize("features", [3, 40])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
+def test_spikes_as_bits(features: int, reduce: str, poisoned: None) -> None:
+    """The same numbers and gradients, with and without weights, whether features are enough for words or not."""
+    spikes = (np.random.default_rng(0).random((4, NODES, features)) < 0.3).astype(np.float32)
+    for weight in (None, W):
+        got, want = (
+            aggregate(G, spikes, reduce, weight, packed=True).numpy(),
+            reduced(spikes.astype(float), reduce, None if weight is None else exact(weight)),
+        )
+        np.testing.assert_allclose(got, want, 1e-5, 1e-6)
+    for make in (GCNConv, SAGEConv):
+        pair = [make(features, 2, packed=packed) for packed in (False, True)]
+        pair[1].load_state_dict(pair[0].state_dict())
+        inputs = [Tensor(spikes, requires_grad=True) for _ in pair]
+        outs = [layer(x, G) for layer, x in zip(pair, inputs, strict=True)]
+        np.testing.assert_allclose(outs[1].numpy(), outs[0].numpy(), 1e-5, 1e-6)
+        for out in outs:
+            (out * out).sum().backward()
+        np.testing.assert_allclose(inputs[1].grad.numpy(), inputs[0].grad.numpy(), 1e-4, 1e-5)
+        for a, b in zip(*(layer.parameters() for layer in pair), strict=True):
+            np.testing.assert_allclose(b.grad.numpy(), a.grad.numpy(), 1e-4, 1e-5)
+
+
 # --- call forms
 def test_every_form_of_a_graph() -> None:
     layer = GCNConv(3, 2)
@@ -197,6 +221,7 @@ def test_every_form_of_a_graph() -> None:
     for form in forms:
         np.testing.assert_allclose(layer(X, form, np.ones(10)).numpy(), want, 1e-6)
         np.testing.assert_allclose(layer.forward(X.tolist(), form, np.ones(10)).numpy(), want, 1e-6)
+    np.testing.assert_allclose(layer(x=X, edge_index=EDGES, edge_weight=np.ones(10)).numpy(), want, 1e-6)
     for form in (dense, dense.tolist(), sparse.coo_array(dense)):  # equal edges are one of weight 2, also as loops
         np.testing.assert_allclose(layer(X, form).numpy(), want, 1e-5)
 
@@ -224,7 +249,11 @@ def test_cached(layer: Any) -> None:
 
 def test_first_values() -> None:
     gcn, gat = GCNConv(40, 20), GATConv(40, 20, heads=3)
-    for p, bound in ((gcn.lin.weight, np.sqrt(6 / 60)), (gat.lin.weight, np.sqrt(6 / 100)), (gat.att_src, np.sqrt(6 / 23))):
+    for p, bound in (
+        (gcn.lin.weight, np.sqrt(6 / 60)),
+        (gat.lin.weight, np.sqrt(6 / 100)),
+        (gat.att_src, np.sqrt(6 / 23)),
+    ):
         assert 0.8 * bound < np.abs(p.numpy()).max() <= bound
     assert not gcn.bias.numpy().any()
     assert gat.bias.shape == (60,)

@@ -30,13 +30,13 @@ class SpikeNet(Model):
         hidden: neurons of a node in each layer.
         classes: number of classes.
         T: steps.
+        dropout: chance of features, and of neurons between the layers, to be dropped while training.
         sizes: neighbours drawn in each layer, one number a layer; None for a layer that sees all.
         tau: time constant of the membranes in steps; 1 keeps nothing of the step before.
         gamma: see `AdaptiveLIFNode`.
         threshold_decay: see `AdaptiveLIFNode`.
         v_threshold: the first threshold of all neurons.
         surrogate_function: ``Triangle(1)`` by default.
-        dropout: chance of features, and of neurons between the layers, to be dropped while training.
 
     Shape: x (N, in_features) or, with features that change, (T, N, in_features); a graph with N nodes, or a sequence of T
     graphs → (N, classes).
@@ -46,20 +46,27 @@ class SpikeNet(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, *, sizes: Sequence[int | None] = (5, 2),
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, sizes: Sequence[int | None] = (5, 2),
         tau: float = 1.0, gamma: float = 0.2, threshold_decay: float = 0.7, v_threshold: float = 1.0,
-        surrogate_function: SurrogateFunction | None = None, dropout: float = 0.5,
+        surrogate_function: SurrogateFunction | None = None,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         if len(sizes) == 0:
-            raise ValueError("SpikeNet: sizes is empty; expected a number of neighbours for each layer, such as (5, 2).")
+            raise ValueError(
+                "SpikeNet: sizes is empty; expected a number of neighbours for each layer, such as (5, 2)."
+            )
         self.sizes = tuple(None if n is None else size(n, "SpikeNet", "each of sizes") for n in sizes)
-        widths = [self.in_features] + [self.hidden] * len(self.sizes)
-        self.lin_l = [nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)]
-        self.lin_r = [nn.Linear(a, b, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+        widths = [self.in_features] + [self.hidden] * (len(self.sizes) - 1)
+        self.lin_l = [nn.Linear(width, self.hidden) for width in widths]
+        self.lin_r = [nn.Linear(width, self.hidden, bias=False) for width in widths]
         self.neurons = [
             AdaptiveLIFNode(
-                tau, gamma, threshold_decay, v_threshold=v_threshold, surrogate_function=surrogate_function, step_mode="m"
+                tau,
+                gamma,
+                threshold_decay,
+                v_threshold=v_threshold,
+                surrogate_function=surrogate_function,
+                step_mode="m",
             )
             for _ in self.sizes
         ]

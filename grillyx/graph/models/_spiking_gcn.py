@@ -26,12 +26,12 @@ class SpikingGCN(Model):
         hidden: neurons of a node.
         classes: number of classes.
         T: steps.
+        dropout: chance of features, and of neurons, to be dropped while training.
         K: how often neighbours are summed.
         encoder: ``"direct"`` or ``"poisson"``.
         tau: time constant of the membranes in steps.
         v_threshold: of all neurons.
         surrogate_function: see `nn.BaseNode`.
-        dropout: chance of features, and of neurons, to be dropped while training.
 
     Shape: x (N, in_features), graph with N nodes → (N, classes).
 
@@ -40,9 +40,8 @@ class SpikingGCN(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, *, K: int = 2, encoder: str = "direct",
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, K: int = 2, encoder: str = "direct",
         tau: float = 2.0, v_threshold: float = 1.0, surrogate_function: SurrogateFunction | None = None,
-        dropout: float = 0.5,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         self.K = size(K, "SpikingGCN", "K")

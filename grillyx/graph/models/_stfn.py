@@ -68,11 +68,11 @@ class GCSNN(Model):
         hidden: neurons of a node in the first layer.
         classes: number of classes.
         T: steps.
+        dropout: chance of a hidden neuron to be dropped while training.
         tau: time constant of the membranes in steps.
         v_threshold: of all neurons.
         surrogate_function: see `nn.BaseNode`.
         voters: neurons of the last layer for each class.
-        dropout: chance of a hidden neuron to be dropped while training.
 
     Shape: x (N, in_features), graph with N nodes → (N, classes): the part of the voters that fire, over all steps, times `voters`.
 
@@ -80,8 +80,8 @@ class GCSNN(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, *, tau: float = 2.0, v_threshold: float = 1.0,
-        surrogate_function: SurrogateFunction | None = None, voters: int = 8, dropout: float = 0.5,
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, tau: float = 2.0,
+        v_threshold: float = 1.0, surrogate_function: SurrogateFunction | None = None, voters: int = 8,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
         self.voters = size(voters, type(self).__name__, "voters")
@@ -111,12 +111,12 @@ class GASNN(GCSNN):
         hidden: neurons of a node in the first layer, those of all heads together.
         classes: number of classes.
         T: steps.
+        dropout: chance of a hidden neuron to be dropped while training.
         heads: heads of the first attention; the second has one.
         tau: time constant of the membranes in steps.
         v_threshold: of all neurons.
         surrogate_function: see `nn.BaseNode`.
         voters: neurons of the last layer for each class.
-        dropout: chance of a hidden neuron to be dropped while training.
 
     Shape: as `GCSNN`.
 
@@ -127,16 +127,17 @@ class GASNN(GCSNN):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, *, heads: int = 4, tau: float = 2.0,
+        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, heads: int = 4, tau: float = 2.0,
         v_threshold: float = 1.0, surrogate_function: SurrogateFunction | None = None, voters: int = 8,
-        dropout: float = 0.5,
     ) -> None:  # fmt: skip
         self.heads = size(heads, "GASNN", "heads")
         if size(hidden, "GASNN", "hidden") % self.heads:
-            raise ValueError(f"GASNN: hidden is shared by the heads, got {hidden} for {heads} heads; expected a multiple.")
+            raise ValueError(
+                f"GASNN: hidden is shared by the heads, got {hidden} for {heads} heads; expected a multiple."
+            )
         super().__init__(
-            in_features, hidden, classes, T, tau=tau, v_threshold=v_threshold, surrogate_function=surrogate_function,
-            voters=voters, dropout=dropout,
+            in_features, hidden, classes, T, dropout, tau=tau, v_threshold=v_threshold,
+            surrogate_function=surrogate_function, voters=voters,
         )  # fmt: skip
 
     def _conv(self, inputs: int, outputs: int, last: bool = False) -> Any:
