@@ -3,7 +3,7 @@
 A `Graph` is made from edges, matrices, networkx graphs or PyG's objects, without importing any of those packages.
 """
 
-from grillyx.graph import datasets
+from grillyx.graph import datasets, models
 from grillyx.graph._aggregate import aggregate, softmax
 from grillyx.graph._attention import GATConv
 from grillyx.graph._convs import GCNConv, GINConv, SAGEConv, SGConv
@@ -20,6 +20,6 @@ from grillyx.graph._spike_layers import SpikeGNNLayer
 __all__ = [
     "AdaptiveLIFNode", "BLIFNode", "EdgeHead", "GATConv", "GCNConv", "GINConv", "Graph", "GraphHead", "Loader",
     "NeighborLoader", "NodeHead", "SAGEConv", "SGConv", "Sequential", "SpikeGNNLayer", "SpikeGraphConv", "SpikingGraphConv",
-    "aggregate", "as_graph", "datasets", "global_add_pool", "global_max_pool", "global_mean_pool", "negative_sampling",
+    "aggregate", "as_graph", "datasets", "global_add_pool", "global_max_pool", "global_mean_pool", "models", "negative_sampling",
     "sample_neighbors", "softmax",
 ]  # fmt: skip

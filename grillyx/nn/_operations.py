@@ -21,6 +21,7 @@ from grillyx.ops import (
     recurrent,
     shape,
     sparse,
+    sparse_dot,
     sparse_spikes,
     spikes,
     spiking_attention,
@@ -213,6 +214,12 @@ def _sparse(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> l
     return [Product(dense, (look, None), (np.diff(Tensor(csc.start).numpy()), 0))]
 
 
+def _sparse_dot(inputs: Sequence[Any], options: dict[str, Any], source: Source) -> list[Product]:
+    """Both rows of a pair are of nodes, and taken as real."""
+    x, csr = inputs[0], options["csr"]
+    return [Product(x.size // max(csr.columns, 1) * csr.entries)]
+
+
 RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     gemm.linear: _linear,
     spikes.spike_linear: _linear,
@@ -225,5 +232,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     recurrent.recurrent: _recurrent,
     sparse.sparse_matmul: _sparse,
     sparse.sparse_mean: _sparse,
+    sparse_dot.sparse_dot: _sparse_dot,
     sparse_spikes.sparse_spikes: _sparse,
 }

@@ -152,17 +152,17 @@ def _order(name: str) -> int:
     return ["NumPy", "torch", "SpikingJelly", "computeml"].index(name)
 
 
-def fill_page(page: Path, text: str) -> None:
+def fill_page(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Put text between the marks of a page.
 
     Raises:
         ValueError: the page has no such marks.
     """
     old = page.read_text()
-    if old.count(BEGIN) != 1 or old.count(END) != 1:
-        raise ValueError(f"{page}: expected one line {BEGIN} and one line {END}.")
-    before, rest = old.split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    if old.count(begin) != 1 or old.count(end) != 1:
+        raise ValueError(f"{page}: expected one line {begin} and one line {end}.")
+    before, rest = old.split(begin)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
 
 
 def save(results: Result, folder: Path, name: str) -> None:

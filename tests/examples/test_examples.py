@@ -138,3 +138,11 @@ def test_conversion_names_its_networks(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "digits-rnn" in done.stderr
     assert "mnist-cnn" in done.stderr
+
+
+def test_graph(tmp_path: Path) -> None:
+    printed = run("graph.py", tmp_path)
+    assert "Graph(nodes=34, edges=156" in printed
+    assert accuracy(printed) > 0.85
+    assert is_png(tmp_path / "runs" / "graph" / "graph.png")
+    assert (tmp_path / "runs" / "graph" / "network.safetensors").is_file()

@@ -14,7 +14,7 @@ import grillyx.functional as F
 from grillyx import nn
 from grillyx.autograd import Tensor, differentiable
 from grillyx.nn._energy_report import joules
-from grillyx.ops import elementwise
+from grillyx.ops import elementwise, sparse
 from tests.helpers import same
 
 MAC, AC = 4.6e-12, 0.9e-12
@@ -421,6 +421,49 @@ def test_more_spikes_than_float32_can_count() -> None:
     energy = counted(nn.Linear(n, 1, bias=False), F.ones_like(np.empty((n, n), np.float32)))
     assert energy.synaptic_operations == n * n > 1 << 24
     assert energy.layers[""].input_rate == 1.0
+
+
+# --- graphs
+SOURCES, TARGETS = np.array([0, 0, 2, 1, 3]), np.array([1, 2, 2, 0, 0])
+
+
+class Neighbours(nn.Module):
+    """A sum over neighbours: 3 nodes from 4."""
+
+    def __init__(self, function: Any, weight: Any = None, **options: Any) -> None:
+        self.function, self.weight, self.options = function, weight, options
+
+    def forward(self, x: Any) -> Tensor:
+        csr, csc = sparse.build(TARGETS, SOURCES, 3, 4)
+        return self.function(csr, csc, x, self.weight, **self.options)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (2, 3, 4, 40)])
+@pytest.mark.parametrize(
+    "net",
+    [
+        Neighbours(F.sparse_matmul, numbers(5)), Neighbours(F.sparse_spikes), Neighbours(F.sparse_reduce, reduce="mean"),
+    ],
+)  # fmt: skip
+def test_sums_over_neighbours(net: nn.Module, shape: tuple[int, ...]) -> None:
+    x = spikes(*shape)
+    fired = sum(int((x[..., j, :] != 0).sum()) for j in SOURCES)
+    dense = 5 * x.size // 4
+    assert of(counted(net, x).layers[""]) == (0, fired, dense)
+    if net.function is not F.sparse_spikes:
+        assert of(counted(net, numbers(*shape)).layers[""]) == (dense, 0, dense)
+
+
+def test_attention_over_neighbours() -> None:
+    x = spikes(3, 4, 2, 6)
+    fired = sum(int((x[:, j] != 0).sum()) for j in SOURCES)
+    for weight in (numbers(5, 2), numbers(3, 5, 2)):
+        assert of(counted(Neighbours(F.sparse_matmul, weight), x).layers[""]) == (0, fired, 3 * 5 * 12)
+
+
+def test_scores_of_pairs_are_products() -> None:
+    net = Neighbours(lambda csr, csc, x, _: F.sparse_dot(csr, csc, x, x[:3]))
+    assert of(counted(net, spikes(4, 6)).layers[""]) == (30, 0, 30)
 
 
 # --- models
