@@ -43,8 +43,9 @@ def test_all_nine_and_the_yardstick_are_measured():
 
 def test_what_was_chosen_is_among_what_was_tried():
     for name, chosen in graphs.CHOSEN.items():
-        assert graphs.settings(name) in [graphs.USUAL | tried for tried in graphs.TRIED[name]]
+        assert graphs.settings(name, "block model") in [graphs.USUAL | tried for tried in graphs.TRIED[name]]
         assert chosen["options"]
+        assert graphs.settings(name, "karate")["options"]["dropout"] == 0.5
 
 
 def test_training_learns_and_stops_where_validation_was_best(small):
@@ -79,7 +80,7 @@ def test_every_model_is_trained_on_few_features(small):
     graph = small(0)
     graph = graph.replace(x=np.ascontiguousarray(graph.x[:, :4]))
     for name in graphs.model_names():
-        assert 0.0 <= graphs.train(name, graph, 0, 1, graphs.settings(name))["test"] <= 1.0
+        assert 0.0 <= graphs.train(name, graph, 0, 1, graphs.settings(name, "block model"))["test"] <= 1.0
 
 
 def test_a_run_goes_on_where_it_was_left(small, tmp_path, capsys):
