@@ -69,7 +69,7 @@ class SiGNN(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 6, dropout: float = 0.5, *,
+        self, in_features: int, hidden: int, classes: int, T: int = 6, dropout: float = 0.7, *,
         granularities: Sequence[int] = (1, 2, 3), v_threshold: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
