@@ -63,11 +63,11 @@ class Monitor:
         return record
 
     def firing_rates(self) -> dict[str, float]:
-        """Return the mean output of each neuron layer over all that was recorded."""
+        """Return the mean output of each neuron layer over all that was recorded; spikes of either sign count."""
         out = {}
         for name, outputs in self.spikes.items():
             count = sum(o.size for o in outputs)
-            out[name] = sum(float(o.sum()) for o in outputs) / count if count else float("nan")
+            out[name] = sum(float(o.abs().sum()) for o in outputs) / count if count else float("nan")
         return out
 
     def raster(self, name: str, sample: int = 0) -> np.ndarray:

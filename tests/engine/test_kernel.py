@@ -106,8 +106,10 @@ WHOLE = [p for p in sorted(kernels._SOURCES.glob("*.comp")) if not p.stem.starts
 def test_a_buffer_that_is_only_read_says_so(path):
     """A buffer that is not `readonly` and is never written would cost submits on a GPU."""
     source = path.read_text()
+    included = [(path.parent / "include" / name).read_text() for name in re.findall(r'#include "(\w+\.glsl)"', source)]
+    everything = "\n".join([source, *included])
     variant = variants(path)[:1]
     for name, readonly in kernel(".".join([path.stem, *variant])).interface.buffers:
-        written = re.search(rf"\b{name}4?\[.*\]\s*[-+*]?=[^=]|PUT\({name},", source)
+        written = re.search(rf"\b{name}4?\[.*\]\s*[-+*]?=[^=]|PUT\({name},", everything)
         by_macro = "##" in source  # the optimizers name their buffers by a macro
         assert readonly or written or by_macro, name

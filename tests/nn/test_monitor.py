@@ -109,3 +109,14 @@ def test_errors() -> None:
     with pytest.raises(ZeroDivisionError), nn.Monitor(net):
         raise ZeroDivisionError
     assert net._hooks == []
+
+
+def test_spikes_of_both_signs_count() -> None:
+    class Both(nn.BaseNode):
+        def single_step_forward(self, x: Tensor) -> Tensor:
+            return F.sign(x)
+
+    model = nn.Sequential(Both(step_mode="m"))
+    with nn.Monitor(model) as monitor:
+        model(np.array([[[1.0, -1.0, 0.0, -2.0]]], np.float32))
+    assert monitor.firing_rates() == {"0": 0.75}

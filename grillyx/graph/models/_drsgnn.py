@@ -103,7 +103,8 @@ class DRSGNN(Model):
         dropout: chance of a feature to be 0 while training.
         hops: K.
         walk: steps of the random walks; 0 leaves them out.
-        encode: ``"poisson"``, spikes with the chance h (clipped to 0 to 1), or ``"direct"``, h at every step.
+        encode: ``"poisson"``, spikes with the chance h (clipped to 0 to 1), drawn anew in each call, in evaluation too; or
+            ``"direct"``, h at every step.
         decay: see `ReactiveNode`.
 
     Source: Zhao et al., "Dynamic reactive spiking graph neural network", AAAI 2024. In what is published of their code,
