@@ -79,11 +79,8 @@ class Converter:
             ann, data = None, ann
         self.ann, self.data, self.mode = ann, data, mode
         self._quantile, self._factor = read_mode(mode)
-        self.channel_wise, self.half_threshold, self.fuse_flag = (
-            bool(channel_wise),
-            bool(half_threshold),
-            bool(fuse_flag),
-        )
+        self.channel_wise, self.half_threshold = bool(channel_wise), bool(half_threshold)
+        self.fuse_flag = bool(fuse_flag)
         self.rules, self.progress = dict(rules or {}), progress
         for kind, rule in self.rules.items():
             if not isinstance(kind, type) or not (rule == "relu" or callable(rule)):

@@ -64,7 +64,7 @@ class SpikingModel(Module):
             y = self.model(x.reshape(steps * batch, *x.shape[2:]))
         return y.reshape(steps, batch, *y.shape[1:])
 
-    def simulate(self, x: Any, T: int) -> Tensor:  # the field's name
+    def simulate(self, x: Any, T: int) -> Tensor:
         """Return the mean output over T steps with the same input at each, from rest.
 
         Args:
@@ -126,7 +126,7 @@ class SpikingModel(Module):
             with self._at_rest(), self._in_time(3, True), autograd.unwatched():
                 try:
                     self._holds = self.model(as_tensor(x)).shape[0] == 6
-                except Exception:  # whatever a forward does with sizes that it did not expect
+                except (ValueError, TypeError, IndexError, AssertionError):  # a forward that counts on its sizes
                     self._holds = False
 
     def _input(self, x: Any, name: str) -> Tensor:

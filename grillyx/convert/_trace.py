@@ -37,7 +37,6 @@ class Call:
         site: how often the layer was called before, in the same run.
         sources: the calls whose outputs reach the input; `INPUT` for the model's input.
         direct: the call whose output the input is, unchanged; None if something stands between.
-        between: the functions that stand between.
         input_shape, output_shape: with the batch axis.
     """
 
@@ -46,7 +45,6 @@ class Call:
     site: int
     sources: frozenset[int]
     direct: int | None
-    between: frozenset[str]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
 
@@ -100,7 +98,7 @@ class Trace:
             out = self.model(_made(autograd.as_tensor(x), INPUT))
         if not isinstance(out, Tensor):
             raise TypeError(f"Converter: the model returns {type(out).__name__}; expected one tensor.")
-        sources, _ = self._sources(out, calls, "the output")
+        sources = self._sources(out, calls, "the output")
         self._untaped.clear()
         if not sources:
             raise ValueError(
@@ -132,20 +130,20 @@ class Trace:
         if len(inputs) != 1 or not isinstance(inputs[0], Tensor):
             raise TypeError(f"Converter: {path!r} was called with {len(inputs)} inputs; expected one tensor.")
         x = inputs[0]
-        sources, between = self._sources(x, calls, repr(path))
+        sources = self._sources(x, calls, repr(path))
         with autograd.no_grad(), autograd.unwatched():
             y = forward(x.detach())
         number = len(calls)
         maker = x.maker if isinstance(x, _Made) else None
         site = sum(c.module is layer for c in calls)
-        calls.append(Call(path, layer, site, sources, maker, between, x.shape, y.shape))
+        calls.append(Call(path, layer, site, sources, maker, x.shape, y.shape))
         if look is not None:
             look(number, y)
         return _made(y, number)
 
-    def _sources(self, t: Tensor, calls: list[Call], where: str) -> tuple[frozenset[int], frozenset[str]]:
+    def _sources(self, t: Tensor, calls: list[Call], where: str) -> frozenset[int]:
         """Walk over the tape back to the layers, and refuse what cannot be converted on the way."""
-        found, names, seen = set(), set(), set()
+        found, seen = set(), set()
         stack: list[Any] = [t]
         while stack:
             part = stack.pop()
@@ -158,9 +156,8 @@ class Trace:
                 single = len(active) == 1 and (name != "divide" or active[0] is parents[0])
                 if not (name in _LINEAR or (name in _LINEAR_IN_ONE | {"divide"} and single)):
                     raise ValueError(_refusal(name, len(active), sorted(set(self._before(active, calls))), where))
-                names.add(name)
                 stack += active
-        return frozenset(found), frozenset(names)
+        return frozenset(found)
 
     def _before(self, active: list[Any], calls: list[Call]) -> Iterator[str]:
         seen, stack = set(), list(active)

@@ -20,3 +20,9 @@ def made(nodes: int = COUNT, seed: int = 0) -> Graph:
 def logits(model: nn.Module, graph: Graph) -> np.ndarray:
     with grillyx.no_grad():
         return model(graph.x, graph).numpy()
+
+
+def model_of(kind: type, seed: int = 0, **options: object) -> nn.Module:
+    """A model of 8 hidden neurons, with first weights that the seed gives."""
+    grillyx.manual_seed(seed)
+    return kind(WIDTH, 8, CLASSES, **options)

@@ -1,4 +1,4 @@
-"""What all models have in common, and what the first four do."""
+"""What GCN and the first four spiking models do."""
 
 from __future__ import annotations
 
@@ -7,81 +7,14 @@ import pytest
 
 import grillyx
 import grillyx.functional as F
-from grillyx import nn, optim
-from grillyx.graph import Graph, datasets
+from grillyx import nn
+from grillyx.graph import Graph
 from grillyx.graph.models import GASNN, GCN, GCSNN, SpikeNet, SpikingGCN, STFNorm
 from grillyx.graph.models._spikenet import _draw
-
-ALL = [GCN, GCSNN, GASNN, SpikingGCN, SpikeNet]
-SPIKING = ALL[1:]
-COUNT, WIDTH, CLASSES = 12, 5, 3
+from tests.graph.models.graphs import CLASSES, COUNT, WIDTH, logits, made, model_of
 
 
-def made(nodes: int = COUNT, seed: int = 0) -> Graph:
-    rng = np.random.default_rng(seed)
-    index = rng.integers(0, nodes - 1, (2, 4 * nodes))  # the last node has no edges
-    return Graph(index, num_nodes=nodes, x=rng.random((nodes, WIDTH)).astype(np.float32))
-
-
-def model_of(kind: type, seed: int = 0, **options: object) -> nn.Module:
-    grillyx.manual_seed(seed)
-    return kind(WIDTH, 8, CLASSES, **options)
-
-
-def logits(model: nn.Module, graph: Graph) -> np.ndarray:
-    with grillyx.no_grad():
-        return model(graph.x, graph).numpy()
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_every_model_gives_logits_of_nodes(kind):
-    out = logits(model_of(kind).eval(), made())
-    assert out.shape == (COUNT, CLASSES)
-    assert np.isfinite(out).all()
-    assert np.ptp(out) > 0.0
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_gradients_reach_every_parameter(kind):
-    model, graph = model_of(kind), made()
-    F.cross_entropy(model(graph.x, graph), np.arange(COUNT) % CLASSES).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert np.abs(parameter.grad.numpy()).max() > 0.0, name
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_seed_gives_the_same_training(kind):
-    found = []
-    for seed in (1, 1, 2):
-        model, graph = model_of(kind, seed), made()
-        optimizer = optim.Adam(model.parameters(), lr=0.01)
-        for _ in range(2):
-            loss = F.cross_entropy(model(graph.x, graph), np.arange(COUNT) % CLASSES)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        found.append(logits(model.eval(), graph))
-    np.testing.assert_array_equal(found[0], found[1])
-    assert np.abs(found[0] - found[2]).max() > 0.0
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_nothing_stays_from_the_call_before(kind):
-    model, graph, other = model_of(kind).eval(), made(), made(seed=1)
-    first = logits(model, graph)
-    logits(model, other)
-    np.testing.assert_array_equal(logits(model, graph), first)
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_batch_is_its_graphs_side_by_side(kind):
-    model, parts = model_of(kind).eval(), [made(), made(7, seed=1)]
-    together = logits(model, Graph.batch_of(parts))
-    np.testing.assert_allclose(together, np.concatenate([logits(model, g) for g in parts]), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", SPIKING)
+@pytest.mark.parametrize("kind", [GCSNN, GASNN, SpikingGCN, SpikeNet])
 def test_firing_rates_are_seen(kind):
     model, graph = model_of(kind).eval(), made()
     with nn.Monitor(model) as monitor:
@@ -91,45 +24,6 @@ def test_firing_rates_are_seen(kind):
     assert sum(rates) > 0.0
     trains = [train for trains in monitor.spikes.values() for train in trains]
     assert all(train.shape[:2] == (model.T, COUNT) for train in trains)
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_the_karate_club_is_learned(kind):
-    graph = datasets.karate()
-    grillyx.manual_seed(0)
-    model = kind(34, 16, 2)
-    optimizer, rows = optim.Adam(model.parameters(), lr=0.02), np.flatnonzero(graph.train_mask)
-    for _ in range(60):
-        loss = F.cross_entropy(F.take(model(graph.x, graph), rows, axis=0), graph.y[rows])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    right = logits(model.eval(), graph).argmax(1) == graph.y
-    assert right[graph.test_mask].mean() > 0.8  # the larger side has 0.5
-
-
-@pytest.mark.parametrize("kind", ALL)
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"hidden": 0}, "hidden"),
-        ({"classes": -1}, "classes"),
-        ({"dropout": 1.0}, "dropout"),
-        ({"in_features": 2.5}, "in_f"),
-    ],
-)
-def test_wrong_arguments_are_refused(kind, change, text):
-    with pytest.raises(ValueError, match=rf"{kind.__name__}: .*{text}"):
-        kind(**({"in_features": WIDTH, "hidden": 8, "classes": CLASSES} | change))
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_wrong_features_are_refused(kind):
-    model, graph = model_of(kind), made()
-    with pytest.raises(ValueError, match="has a wrong shape"):
-        model(graph.x[:, 1:], graph)
-    with pytest.raises(ValueError, match="nodes"):
-        model(graph.x[1:], graph)
 
 
 @pytest.mark.parametrize("kind", [GCN, GCSNN, GASNN, SpikingGCN])

@@ -1,4 +1,4 @@
-"""What SpikeGCL, SpikeGT, MSG, DRSGNN and SiGNN have in common with all models."""
+"""What all models have in common."""
 
 from __future__ import annotations
 
@@ -9,17 +9,30 @@ import grillyx
 import grillyx.functional as F
 from grillyx import nn, optim
 from grillyx.graph import Graph, datasets
-from grillyx.graph.models import DRSGNN, MSG, SiGNN, SpikeGCL, SpikeGT
+from grillyx.graph.models import (
+    DRSGNN,
+    GASNN,
+    GCN,
+    GCSNN,
+    MSG,
+    SiGNN,
+    SpikeGCL,
+    SpikeGT,
+    SpikeNet,
+    SpikingGCN,
+)  # fmt: skip
+from tests.graph.models import graphs
 from tests.graph.models.graphs import CLASSES, COUNT, WIDTH, logits, made
 
-ALL = [SpikeGCL, SpikeGT, MSG, DRSGNN, SiGNN]
+FIRST = [GCN, GCSNN, GASNN, SpikingGCN, SpikeNet]
+ALL = [*FIRST, SpikeGCL, SpikeGT, MSG, DRSGNN, SiGNN]
 USUAL = {SpikeGCL: {"T": 3}}  # not more groups than features
+STILL = {DRSGNN: {"encode": "direct"}}  # what draws its input anew in each call, without that
 BY_SPIKES = {SpikeGCL: {"score.weight"}}  # what only the loss without labels reaches
 
 
 def model_of(kind: type, seed: int = 0, **options: object) -> nn.Module:
-    grillyx.manual_seed(seed)
-    return kind(WIDTH, 8, CLASSES, **{**USUAL.get(kind, {}), **options})
+    return graphs.model_of(kind, seed, **{**USUAL.get(kind, {}), **options})
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -60,15 +73,16 @@ def test_a_seed_gives_the_same_training(kind):
 
 @pytest.mark.parametrize("kind", ALL)
 def test_nothing_stays_from_the_call_before(kind):
-    model, graph, other = model_of(kind, **({"encode": "direct"} if kind is DRSGNN else {})).eval(), made(), made(7, 1)
+    model, graph = model_of(kind, **STILL.get(kind, {})).eval(), made()
     first = logits(model, graph)
-    logits(model, other)
+    for other in (made(seed=1), made(7, seed=1)):
+        logits(model, other)
     np.testing.assert_array_equal(logits(model, graph), first)
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_a_batch_is_its_graphs_side_by_side(kind):
-    model = model_of(kind, **({"encode": "direct"} if kind is DRSGNN else {})).eval()
+    model = model_of(kind, **STILL.get(kind, {})).eval()
     parts = [made(), made(7, seed=1)]
     together = logits(model, Graph.batch_of(parts))
     np.testing.assert_allclose(together, np.concatenate([logits(model, g) for g in parts]), rtol=1e-4, atol=1e-5)
@@ -78,7 +92,7 @@ def test_a_batch_is_its_graphs_side_by_side(kind):
 def test_the_karate_club_is_learned(kind):
     graph = datasets.karate()
     grillyx.manual_seed(0)
-    model = kind(34, 16, 2, dropout=0.2)
+    model = kind(34, 16, 2, **({} if kind in FIRST else {"dropout": 0.2}))
     optimizer, rows = optim.Adam(model.parameters(), lr=0.02), np.flatnonzero(graph.train_mask)
     for _ in range(60):
         loss = F.cross_entropy(F.take(model(graph.x, graph), rows, axis=0), graph.y[rows])
@@ -86,17 +100,28 @@ def test_the_karate_club_is_learned(kind):
         loss.backward()
         optimizer.step()
     right = logits(model.eval(), graph).argmax(1) == graph.y
-    assert right[graph.test_mask].mean() > 0.75  # the larger side has 0.5
+    assert right[graph.test_mask].mean() > (0.8 if kind in FIRST else 0.75)  # the larger side has 0.5
 
 
 @pytest.mark.parametrize("kind", ALL)
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"hidden": 0}, "hidden"), ({"classes": -1}, "classes"), ({"dropout": 1.0}, "dropout"), ({"T": 0}, "T is")],
+    [
+        ({"hidden": 0}, "hidden"),
+        ({"classes": -1}, "classes"),
+        ({"dropout": 1.0}, "dropout"),
+        ({"in_features": 2.5}, "in_f"),
+    ],
 )
 def test_wrong_arguments_are_refused(kind, change, text):
     with pytest.raises(ValueError, match=rf"{kind.__name__}: .*{text}"):
         kind(**({"in_features": WIDTH, "hidden": 8, "classes": CLASSES} | change))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALL if kind is not GCN])
+def test_no_steps_are_refused(kind):
+    with pytest.raises(ValueError, match=rf"{kind.__name__}: .*T is"):
+        kind(WIDTH, 8, CLASSES, T=0)
 
 
 @pytest.mark.parametrize("kind", ALL)
