@@ -40,6 +40,7 @@ CHOSEN: dict[str, Row] = {
     "GASNN": {"options": {"dropout": 0.8}},
     "SpikingGCN": {"options": {"dropout": 0.8}},
     "SpikeNet": {"options": {"dropout": 0.8, "tau": 2.0, "v_threshold": 0.3, "sizes": (5, 2)}},
+    "SiGNN": {"hidden": 32, "lr": 0.005, "weight_decay": 5e-3, "options": {"dropout": 0.7}},
 }
 TRIED: dict[str, list[Row]] = {
     "GCN": [{"options": {"dropout": p}} for p in (0.5, 0.8)],
