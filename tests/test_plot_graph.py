@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import matplotlib
+import networkx as nx
 import numpy as np
 import pytest
 from matplotlib import colors, pyplot
@@ -98,3 +99,11 @@ def test_spring_keeps_together_what_is_joined(graph: Graph, nearer: float) -> No
 def test_bad_arguments(options: dict, words: str) -> None:
     with pytest.raises(ValueError, match=f"plot.graph: {words}"):
         plot.graph(SQUARE, **options)
+
+
+def test_anything_that_is_a_graph() -> None:
+    ring = nx.cycle_graph(["a", "b", "c", "d"])
+    assert np.array_equal(nodes_of(plot.graph(ring, layout=PLACES))[0].get_offsets(), PLACES)
+    assert np.array_equal(plot.graph_layout(ring), plot.graph_layout(Graph.from_networkx(ring)))
+    with pytest.raises(TypeError, match="as_graph: no graph, got NoneType"):
+        plot.graph(None)

@@ -53,7 +53,10 @@ def batch_norm(
     if not training and not both:
         raise ValueError("batch_norm: no statistics, got training=False and no running_mean; expected one of them.")
     if training and x.size == channels[0] > 0:
-        raise ValueError(f"batch_norm: expected more than one value a channel in training, got shape {x.shape}.")
+        raise ValueError(
+            f"batch_norm: expected more than one value a channel in training, got shape {x.shape}: they have no variance. Give more "
+            "samples (nodes, of a graph), or call eval() first."
+        )
     if momentum is not None and not 0.0 <= _check.number(momentum, "batch_norm", "momentum") <= 1.0:
         raise ValueError(f"batch_norm: momentum is a number from 0 to 1 or None, got {momentum}.")
     if momentum is None and both and training and num_batches_tracked is None:

@@ -7,7 +7,7 @@ from typing import Any
 import grillyx.functional as F
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
-from grillyx.graph._base import features, graph_of
+from grillyx.graph._base import features, graph_of, read
 from grillyx.graph._graph import Graph, as_graph
 
 
@@ -52,7 +52,7 @@ def softmax(graph: Any, scores: Any) -> Tensor:
         The same shape.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, NaN.
     """
     graph = as_graph(graph)
-    return F.edge_softmax(graph.csr, graph.csc, scores)
+    return F.edge_softmax(graph.csr, graph.csc, read(scores, "softmax", "scores"))

@@ -8,6 +8,7 @@ import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, to_numpy
 from grillyx.graph._graph import Graph, as_graph
+from grillyx.graph._inputs import host
 from grillyx.nn import Module
 
 
@@ -15,26 +16,25 @@ def read(x: Any, name: str, what: str = "the input") -> Any:
     """Return a tensor as it is, and all else as a float32 array that was looked into for NaN."""
     if isinstance(x, Tensor):
         return x
-    host = to_numpy(x)
-    if host.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: {what} must be real numbers, got {host.dtype}; expected float32.")
-    if host.dtype.kind == "f" and not np.isfinite(host).all():
-        at = tuple(int(k) for k in np.argwhere(~np.isfinite(host))[0])
+    given = host(x, what, name)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: {what} must be real numbers, got {given.dtype}; expected float32.")
+    if given.dtype.kind == "f" and not np.isfinite(given).all():
+        at = tuple(int(k) for k in np.argwhere(~np.isfinite(given))[0])
         raise ValueError(
-            f"{name}: {what} is not finite, got {host[at]} at {list(at)}; expected finite numbers. Replace it, as with "
+            f"{name}: {what} is not finite, got {given[at]} at {list(at)}; expected finite numbers. Replace it, as with "
             "np.nan_to_num."
         )
-    return host.astype(np.float32)
+    return given.astype(np.float32)
 
 
-def features(x: Any, name: str, width: int | None = None, what: str = "the input") -> Tensor:
-    """Return features (N, F) or (T, N, F) as float32."""
+def features(x: Any, name: str, width: int | None = None, what: str = "the input", sequences: bool = True) -> Tensor:
+    """Return features (N, F), or with `sequences` also (T, N, F), as float32."""
     x = as_tensor(read(x, name, what))
-    if x.ndim not in (2, 3) or (width is not None and x.shape[-1] != width):
+    if x.ndim not in ((2, 3) if sequences else (2,)) or (width is not None and x.shape[-1] != width):
         size = "F" if width is None else width
-        raise ValueError(
-            f"{name}: {what} has a wrong shape, got {x.shape}; expected (N, {size}), or (T, N, {size}) for a sequence."
-        )
+        more = f", or (T, N, {size}) for a sequence" if sequences else ""
+        raise ValueError(f"{name}: {what} has a wrong shape, got {x.shape}; expected (N, {size}){more}.")
     return x if x.dtype.kind == "f" else x.astype(np.float32)
 
 
@@ -42,15 +42,13 @@ def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool
     """Return a graph that has as many nodes as x has rows; `dense`: a 2 × 2 array is an adjacency, not two edges."""
     shape = tuple(x.shape if hasattr(x, "shape") else to_numpy(x).shape)
     nodes = shape[-2] if len(shape) > 1 else None
-    own = _shape(graph)
-    if isinstance(graph, Graph):
-        out = graph
-    elif own == (2, 2) and dense and nodes == 2:
-        out = Graph.from_adjacency(graph)
-    elif own is not None and own[0] == 2:
-        out = Graph(graph, num_nodes=nodes)
-    else:
+    array = array_of(graph, name)
+    if array is None or array.ndim != 2 or array.shape[0] != 2:
         out = as_graph(graph)
+    elif array.shape == (2, 2) and dense and nodes == 2:
+        out = Graph.from_adjacency(array)
+    else:
+        out = Graph(array, num_nodes=nodes)
     if nodes is not None and out.num_nodes != nodes:
         raise ValueError(
             f"{name}: the graph has {out.num_nodes} nodes, but the input has {nodes} rows, got shape {shape}; "
@@ -59,12 +57,10 @@ def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool
     return out if edge_weight is None else out.with_weight(edge_weight)
 
 
-def _shape(graph: Any) -> tuple[int, ...] | None:
-    """Return the shape of an array of two axes; None of everything else."""
-    if not isinstance(graph, (np.ndarray, Tensor, list, tuple)):
-        return None
-    shape = tuple(graph.shape if isinstance(graph, Tensor) else np.shape(graph))
-    return shape if len(shape) == 2 else None
+def array_of(graph: Any, name: str) -> Any:
+    """Return edges or a matrix as a NumPy array, also those of torch; None of what is a graph in another way."""
+    known = ("edge_index", "tocoo", "is_directed")
+    return None if any(hasattr(graph, what) for what in known) else host(graph, "the graph", name)
 
 
 class FeatureModule(Module):
@@ -81,12 +77,17 @@ class GraphModule(FeatureModule):
     """A layer that is called with features and a graph: ``layer(x, graph)``, or ``layer(x, edge_index, edge_weight)``."""
 
     _dense = False
+    _weighted = False  # whether the third input is edge_weight
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """See `forward`."""
         if len(inputs) > 1:  # arrays of edges shall not become tensors, which graphs do not need
-            graph = graph_of(inputs[1], inputs[0], type(self).__name__, dense=self._dense)
-            inputs = (inputs[0], graph, *inputs[2:])
+            name, more = type(self).__name__, inputs[2:]
+            x = read(inputs[0], name)
+            graph = graph_of(inputs[1], x, name, dense=self._dense)
+            if self._weighted and more and not isinstance(more[0], Tensor):  # kept on the host, where it is looked into
+                graph, more = graph if more[0] is None else graph.with_weight(more[0]), (None, *more[1:])
+            return Module.__call__(self, x, graph, *more, **options)
         return super().__call__(*inputs, **options)
 
 

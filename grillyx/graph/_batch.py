@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grillyx.graph._inputs import whole
+from grillyx.graph._inputs import host, whole
 from grillyx.graph._norm import joined, ones, picked
 
 if TYPE_CHECKING:
@@ -31,13 +31,23 @@ def _joined_rows(graphs: Sequence[Graph], name: str) -> Any:
     return joined(values)
 
 
-def batch(graphs: Sequence[Graph]) -> Parts:
-    """Return the arguments of the graph that has all of these side by side."""
-    if not graphs:
+def listed(graphs: Any) -> list[Graph]:
+    """Return a list of one graph or of several."""
+    if hasattr(graphs, "node_arrays"):
+        return [graphs]
+    if not hasattr(graphs, "__iter__"):
+        raise TypeError(f"Graph.batch_of: graphs must be a list of graphs, got {type(graphs).__name__}.")
+    out = list(graphs)
+    if not out:
         raise ValueError("Graph.batch_of: no graphs, got an empty list; expected at least one.")
-    for k, g in enumerate(graphs):
+    for k, g in enumerate(out):
         if not hasattr(g, "edge_index") or not hasattr(g, "node_arrays"):
             raise TypeError(f"Graph.batch_of: item {k} is no Graph, got {type(g).__name__}. Use as_graph.")
+    return out
+
+
+def batch(graphs: Sequence[Graph]) -> Parts:
+    """Return the arguments of the graph that has all of these side by side."""
     first = np.concatenate([[0], np.cumsum([g.num_nodes for g in graphs])])
     sizes = np.concatenate([np.diff(g.ptr) if g.ptr is not None else [g.num_nodes] for g in graphs])
     weighted = any(g.edge_weight is not None for g in graphs)
@@ -85,24 +95,24 @@ def piece(graph: Graph, nodes: np.ndarray, edges: np.ndarray, y: Any, index: np.
     }  # fmt: skip
 
 
-def chosen(nodes: Any, num_nodes: int, owner: str) -> np.ndarray:
+def chosen(nodes: Any, num_nodes: int, owner: str, what: str = "nodes") -> np.ndarray:
     """Return node numbers, each once, from numbers or a mask."""
-    mask = np.asarray(nodes)
+    mask = host(nodes, what, owner)
     if mask.dtype.kind == "b":
         if mask.shape != (num_nodes,):
             raise ValueError(
-                f"{owner}: a mask has one value for each node, got shape {mask.shape}; expected ({num_nodes},)."
+                f"{owner}: {what} as a mask has one value for each node, got shape {mask.shape}; expected ({num_nodes},)."
             )
         return np.flatnonzero(mask)
-    out = whole(nodes, "nodes", owner)
+    out = whole(mask, what, owner)
     if out.ndim != 1:
-        raise ValueError(f"{owner}: nodes has a wrong shape, got {out.shape}; expected one axis.")
+        raise ValueError(f"{owner}: {what} has a wrong shape, got {out.shape}; expected one axis.")
     if len(out) and not (out.min() >= 0 and out.max() < num_nodes):
         at = int(np.argmax((out < 0) | (out >= num_nodes)))
-        raise ValueError(f"{owner}: nodes out of range, got {out[at]} at nodes[{at}]; expected 0 to {num_nodes - 1}.")
+        raise ValueError(f"{owner}: {what} out of range, got {out[at]} at {what}[{at}]; expected 0 to {num_nodes - 1}.")
     if len(np.unique(out)) != len(out):
         twice = out[np.flatnonzero(np.bincount(out, minlength=num_nodes)[out] > 1)[0]]
-        raise ValueError(f"{owner}: node {twice} is named twice; expected each once. Use np.unique(nodes).")
+        raise ValueError(f"{owner}: node {twice} is named twice; expected each once. Use np.unique({what}).")
     return out
 
 

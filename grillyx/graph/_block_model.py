@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from grillyx.graph._graph import Graph
+from grillyx.graph._inputs import generator
 from grillyx.graph._split import split_nodes
 
 CORA = (351, 217, 418, 818, 426, 298, 180)
@@ -73,7 +74,7 @@ def contextual_sbm(
             f"contextual_sbm: words out of range, got {words} with {num_features} features; a word would have the probability "
             f"{highest:.3g}. Use fewer words, more features or less signal."
         )
-    rng, y = np.random.default_rng(seed), np.repeat(np.arange(classes), sizes)
+    rng, y = generator(seed, "contextual_sbm", "seed"), np.repeat(np.arange(classes), sizes)
     order = rng.permutation(len(y))
     alone = round(strangers * len(y))
     strange, others = order[:alone], np.sort(order[alone:])

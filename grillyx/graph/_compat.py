@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from grillyx.graph._graph import as_graph
+from grillyx.graph._base import array_of, graph_of
 
 STREAM = 42  # the seed that every layer and every call of the original starts again from
 
 
-def adjacency_of(adjacency: Any, num_nodes: int) -> Any:
+def adjacency_of(adjacency: Any, x: np.ndarray) -> Any:
     """Return the matrix A of ``A @ X`` in float64: dense as it was given, all else in compressed rows."""
     from scipy import sparse  # 0.1 s that only this needs
 
     if sparse.issparse(adjacency):
         return sparse.csr_array(adjacency, dtype=np.float64)
-    if isinstance(adjacency, (np.ndarray, list, tuple)) and np.shape(adjacency) == (num_nodes, num_nodes):
-        return np.asarray(adjacency, np.float64)
-    graph = as_graph(adjacency, num_nodes=num_nodes)
+    name, num_nodes = "SpikeGraphConv", len(x)
+    matrix = array_of(adjacency, name)
+    if matrix is not None and matrix.shape == (num_nodes, num_nodes) and matrix.dtype.kind in "fiub":
+        return matrix.astype(np.float64)
+    graph = graph_of(adjacency, x, name)
     source, target = graph.edge_index
     weight = np.ones(len(source)) if graph.edge_weight is None else np.asarray(graph.edge_weight, np.float64)
     return sparse.csr_array((weight, (target, source)), shape=(num_nodes, num_nodes))

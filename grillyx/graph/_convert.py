@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import Tensor, to_numpy
-from grillyx.graph._inputs import finite
+from grillyx.graph._inputs import finite, host
 
 MASKS = ("train_mask", "val_mask", "test_mask")
 Parts = dict[str, Any]  # arguments of Graph
@@ -25,6 +25,9 @@ def from_adjacency(matrix: Any) -> Parts:
     if a.dtype.kind not in "fiub":
         raise TypeError(f"Graph: an adjacency matrix must hold real numbers, got {a.dtype}.")
     if sparse:
+        rows = matrix.tocsr(copy=True)
+        rows.sum_duplicates()  # they are one entry of A, whatever the format
+        a = rows.tocoo()
         some = np.flatnonzero(a.data)
         target, source, weight = a.row[some], a.col[some], a.data[some]
         finite(weight, "adjacency.data")
@@ -42,19 +45,28 @@ def from_adjacency(matrix: Any) -> Parts:
 
 def from_networkx(graph: Any) -> Parts:
     """Return the edges of a networkx graph; nodes are numbered in the order of ``graph.nodes``."""
+    if not hasattr(graph, "nodes") or not hasattr(graph, "is_directed"):
+        raise TypeError(
+            f"Graph.from_networkx: no networkx graph, got {type(graph).__name__}. Use as_graph for what else there is."
+        )
     number = {node: k for k, node in enumerate(graph.nodes)}
     found = [(number[a], number[b], data.get("weight")) for a, b, data in graph.edges(data=True)]
     if not graph.is_directed():
         found += [(b, a, w) for a, b, w in found if a != b]
     ends = np.array([edge[:2] for edge in found], np.int64).reshape(-1, 2).T
     weighted = any(w is not None for _, _, w in found)
-    weight = np.array([1.0 if w is None else w for _, _, w in found]) if weighted else None
+    weight = host([1.0 if w is None else w for _, _, w in found], "edge_weight") if weighted else None
     return {"edge_index": ends, "edge_weight": weight, "num_nodes": len(number)}
 
 
 def from_object(thing: Any, num_nodes: Any) -> Parts:
     """Return what an object such as PyG's Data has: edges, features, labels, masks, batch."""
     out = {name: _read(thing, name) for name in ("edge_index", "x", "y", "batch", "ptr", *MASKS)}
+    if out["edge_index"] is None:
+        raise TypeError(
+            f"as_graph: no edges, got edge_index=None of a {type(thing).__name__}; expected integers (2, E). A graph without "
+            "edges has np.empty((2, 0), np.int64)."
+        )
     weight = _read(thing, "edge_weight")
     if weight is None:  # PyG also keeps weights here; several numbers an edge are features, which no layer here takes
         weight = _read(thing, "edge_attr")
@@ -67,7 +79,7 @@ def from_object(thing: Any, num_nodes: Any) -> Parts:
 
 def _read(thing: Any, name: str) -> Any:
     value = getattr(thing, name, None)
-    return value if value is None or isinstance(value, Tensor) else to_numpy(value)
+    return value if value is None or isinstance(value, Tensor) else host(value, name)
 
 
 def parts_of(thing: Any, num_nodes: Any) -> Parts:

@@ -83,6 +83,8 @@ class GCNConv(_Conv):
     Source: Kipf and Welling, "Semi-supervised classification with graph convolutional networks", ICLR 2017.
     """
 
+    _weighted = True
+
     def __init__(
         self, in_channels: int, out_channels: int, improved: bool = False, cached: bool = False,
         add_self_loops: bool | None = None, normalize: bool = True, bias: bool = True, packed: bool = False,
@@ -181,6 +183,8 @@ class SGConv(_Conv):
 
     Source: Wu et al., "Simplifying graph convolutional networks", ICML 2019.
     """
+
+    _weighted = True
 
     def __init__(
         self, in_channels: int, out_channels: int, K: int = 1, cached: bool = False, add_self_loops: bool = True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from operator import index as whole
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,18 @@ def planetoid(folder: str | Path, name: str) -> Graph:
         _there(path, "planetoid")
     y, tx, ty, allx, ally = (read_plain(paths[part]) for part in ("y", "tx", "ty", "allx", "ally"))
     for part, value in {"y": y, "tx": tx, "ty": ty, "allx": allx, "ally": ally}.items():
-        if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "fiub":
-            raise ValueError(f"planetoid: {paths[part]} holds no matrix of numbers.")
+        if (
+            not isinstance(value, np.ndarray)
+            or value.ndim != 2
+            or value.dtype.kind not in "fiub"
+            or not np.isfinite(value).all()
+        ):
+            raise ValueError(f"planetoid: {paths[part]} holds no matrix of finite numbers.")
     links = read_plain(paths["graph"])
     if not isinstance(links, dict):
         raise ValueError(f"planetoid: {paths['graph']} holds no dictionary of neighbours, got {type(links).__name__}.")
     test = _table(paths["test.index"], np.int64).reshape(-1)
-    _agree(paths, tx, ty, allx, ally, test)
+    _agree(paths, y, tx, ty, allx, ally, test)
     count = max(int(test.max()) + 1, len(allx))
     x, labels = np.zeros((count, allx.shape[1]), np.float32), np.zeros(count, np.int64)
     x[: len(allx)], labels[: len(allx)] = allx, ally.argmax(1)
@@ -52,10 +58,10 @@ def planetoid(folder: str | Path, name: str) -> Graph:
     masks[0, : len(y)] = masks[1, len(y) : len(y) + 500] = True
     masks[2, test] = True
     try:
-        ends = [(int(a), int(b)) for a, row in links.items() for b in row]
+        ends = [(whole(a), whole(b)) for a, row in links.items() for b in row]
         index = np.array(ends, np.int64).reshape(-1, 2).T
         graph = Graph(index, num_nodes=count)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"planetoid: {paths['graph']} does not hold the neighbours of {count} nodes: {error}"
         ) from None
@@ -63,11 +69,12 @@ def planetoid(folder: str | Path, name: str) -> Graph:
     return Graph(index, num_nodes=count, x=x, y=labels, train_mask=masks[0], val_mask=masks[1], test_mask=masks[2])
 
 
-def _agree(paths: dict[str, Path], tx: Any, ty: Any, allx: Any, ally: Any, test: np.ndarray) -> None:
-    if len(tx) != len(test) or len(ty) != len(test) or len(allx) != len(ally) or tx.shape[1] != allx.shape[1]:
+def _agree(paths: dict[str, Path], y: Any, tx: Any, ty: Any, allx: Any, ally: Any, test: np.ndarray) -> None:
+    rows = len(tx) == len(ty) == len(test) and len(allx) == len(ally) >= len(y)
+    if not rows or tx.shape[1] != allx.shape[1] or not y.shape[1] == ty.shape[1] == ally.shape[1]:
         raise ValueError(
-            f"planetoid: the files do not fit together, got {len(test)} test nodes in {paths['test.index'].name} with tx "
-            f"{tx.shape}, ty {ty.shape}, allx {allx.shape}, ally {ally.shape}. One of them may be of another data set."
+            f"planetoid: the files do not fit together, got {len(test)} test nodes in {paths['test.index'].name} with y {y.shape}, "
+            f"tx {tx.shape}, ty {ty.shape}, allx {allx.shape}, ally {ally.shape}. One of them may be of another data set."
         )
     if len(test) == 0 or test.min() < len(allx) or len(np.unique(test)) != len(test) or test.max() > len(allx) + 10**6:
         raise ValueError(f"planetoid: {paths['test.index']} must name nodes after the {len(allx)} of allx, each once.")
@@ -91,7 +98,7 @@ def ogb_node(folder: str | Path, name: str, undirected: bool = False) -> Graph:
         ValueError: a file is cut short or holds something else.
     """
     home = Path(folder)
-    inside = home / name.replace("-", "_")
+    inside = home / str(name).replace("-", "_")
     home = inside if inside.is_dir() else home
     raw = home / "raw"
     for path in (raw / "edge.csv.gz", raw / "node-label.csv.gz", raw / "num-node-list.csv.gz", home / "split"):
@@ -100,9 +107,10 @@ def ogb_node(folder: str | Path, name: str, undirected: bool = False) -> Graph:
     pairs = _table(raw / "edge.csv.gz", np.int64)
     if pairs.shape[1] != 2:
         raise ValueError(f"ogb_node: {raw / 'edge.csv.gz'} must have 2 columns, got {pairs.shape[1]}.")
+    _known(pairs, count, raw / "edge.csv.gz")
     y = _rows(raw / "node-label.csv.gz", np.float64, count)
     y = y[:, 0] if y.shape[1] == 1 else y
-    y = y.astype(np.int64) if np.isfinite(y).all() and (y == np.rint(y)).all() else y
+    y = y.astype(np.int64) if (y == np.rint(y)).all() else y
     x = None
     if (raw / "node-feat.csv.gz").exists():
         x = _rows(raw / "node-feat.csv.gz", np.float32, count)
@@ -120,7 +128,7 @@ def _means(features: np.ndarray, pairs: np.ndarray, count: int) -> np.ndarray:
 
 
 def _ogb_split(folder: Path, count: int) -> dict[str, np.ndarray]:
-    kinds = sorted(p for p in folder.iterdir() if p.is_dir())
+    kinds = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
     if len(kinds) != 1:
         raise ValueError(f"ogb_node: {folder} must hold the folder of one split, got {[p.name for p in kinds]}.")
     masks = {}
@@ -128,13 +136,18 @@ def _ogb_split(folder: Path, count: int) -> dict[str, np.ndarray]:
         path = kinds[0] / f"{file}.csv.gz"
         _there(path, "ogb_node")
         nodes = _table(path, np.int64).reshape(-1)
-        if len(nodes) and not (nodes.min() >= 0 and nodes.max() < count):
-            raise ValueError(
-                f"ogb_node: {path} names nodes out of range, got up to {nodes.max()}; expected 0 to {count - 1}."
-            )
+        _known(nodes, count, path)
         masks[name] = np.zeros(count, bool)
         masks[name][nodes] = True
     return masks
+
+
+def _known(nodes: np.ndarray, count: int, path: Path) -> None:
+    wrong = (nodes < 0) | (nodes >= count)
+    if wrong.any():
+        raise ValueError(
+            f"ogb_node: {path} names nodes out of range, got {nodes[wrong][0]}; expected 0 to {count - 1}."
+        )
 
 
 def _there(path: Path, name: str) -> None:
@@ -158,6 +171,9 @@ def _table(path: Path, dtype: Any) -> np.ndarray:
             lines = file.read()
         if not lines.strip():
             raise ValueError("it is empty")
-        return np.loadtxt(lines.splitlines(), dtype=dtype, delimiter="," if "," in lines else None, ndmin=2)
+        out = np.loadtxt(lines.splitlines(), dtype=dtype, delimiter="," if "," in lines else None, ndmin=2)
+        if not np.isfinite(out).all():
+            raise ValueError(f"NaN or infinity in row {np.flatnonzero(~np.isfinite(out).all(1))[0]}")
+        return out
     except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: no table of numbers, or cut short ({error}).") from None

@@ -127,7 +127,9 @@ class Graph:
 
         A batch of batches has all their graphs. Where some have weights, the edges of the others weigh 1.
         """
-        return Graph(**_batch.batch([graphs] if isinstance(graphs, Graph) else list(graphs)))
+        parts = _batch.listed(graphs)
+        out = Graph(**_batch.batch(parts))  # which may have as many graphs as nodes
+        return out._with(y_of_nodes=out.y_of_nodes and all(g.y_of_nodes for g in parts))
 
     @property
     def graphs(self) -> list[Graph]:

@@ -8,10 +8,11 @@ import numpy as np
 
 import grillyx.functional as F
 from grillyx import nn
-from grillyx.autograd import Tensor, to_numpy
+from grillyx.autograd import Tensor
 from grillyx.functional import _check
-from grillyx.graph._base import FeatureModule, features, size
+from grillyx.graph._base import FeatureModule, array_of, features, size
 from grillyx.graph._graph import Graph, as_graph
+from grillyx.graph._inputs import generator, whole
 from grillyx.graph._pool import pool_of
 
 
@@ -128,13 +129,12 @@ class EdgeHead(_Head):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """See `forward`."""
-        pairs = {"pairs": inputs[1]} if len(inputs) > 1 else {}
-        return super().__call__(inputs[0], **pairs, **options)
+        return super().__call__(*inputs[:1], **dict(zip(("pairs",), inputs[1:], strict=False)), **options)
 
     def forward(self, x: Any, pairs: Any) -> Tensor:
         """Return (P,): `pairs` are (2, P) nodes from and to, or a `Graph`, for its edges."""
         z = self._still(x)
-        graph = pairs if isinstance(pairs, Graph) else Graph(pairs, num_nodes=z.shape[0])
+        graph = pairs if isinstance(pairs, Graph) else _pairs(pairs, z.shape[0])
         if graph.num_nodes != z.shape[0]:
             raise ValueError(f"EdgeHead: the graph has {graph.num_nodes} nodes, but the input has {z.shape[0]} rows.")
         if self.method == "dot":
@@ -145,13 +145,27 @@ class EdgeHead(_Head):
         return self.out(F.relu(both)).reshape(graph.num_edges)
 
 
+def _pairs(pairs: Any, nodes: int) -> Graph:
+    """Return pairs as the edges of a graph."""
+    own = whole(pairs, "pairs", "EdgeHead")
+    if own.ndim != 2 or own.shape[0] != 2:
+        raise ValueError(f"EdgeHead: pairs has a wrong shape, got {own.shape}; expected (2, P), nodes from and to.")
+    if own.size and (own.min() < 0 or own.max() >= nodes):
+        side, at = np.argwhere((own < 0) | (own >= nodes))[0]
+        raise ValueError(
+            f"EdgeHead: pairs out of range, got {own[side, at]} at pairs[{side}, {at}]; expected 0 to {nodes - 1}, rows of the "
+            "input."
+        )
+    return Graph(own, num_nodes=nodes)
+
+
 def negative_sampling(
     edge_index: Any, num_nodes: int | None = None, num_neg_samples: int | None = None, seed: Any = None
 ) -> np.ndarray:
     """Return pairs of nodes (2, P) between which there is no edge: each once, no loops, drawn on the host.
 
     Args:
-        edge_index: a `Graph`, or (2, E).
+        edge_index: (2, E), a `Graph`, or what else `as_graph` takes, but no dense matrix.
         num_nodes: N, for edge_index; one more than the largest index by default.
         num_neg_samples: P, as many as there are edges by default; fewer are returned where there are not so many.
         seed: anything that ``numpy.random.default_rng`` takes, such as a generator; other numbers in each call by default.
@@ -159,8 +173,8 @@ def negative_sampling(
     Raises:
         ValueError: an index out of range, a negative count.
     """
-    graph = edge_index if isinstance(edge_index, Graph) else _edges(edge_index, num_nodes)
-    n, rng = graph.num_nodes, np.random.default_rng(seed)
+    graph = _edges(edge_index, num_nodes)
+    n, rng = graph.num_nodes, generator(seed, "negative_sampling", "seed")
     wanted = graph.num_edges if num_neg_samples is None else num_neg_samples
     if not hasattr(wanted, "__index__") or int(wanted) < 0:
         raise ValueError(f"negative_sampling: num_neg_samples is a whole number from 0, got {num_neg_samples!r}.")
@@ -182,4 +196,5 @@ def negative_sampling(
 
 
 def _edges(edge_index: Any, num_nodes: int | None) -> Graph:
-    return Graph(edge_index, num_nodes=num_nodes) if np.ndim(to_numpy(edge_index)) == 2 else as_graph(edge_index)
+    array = array_of(edge_index, "negative_sampling")
+    return as_graph(edge_index, num_nodes) if array is None else Graph(array, num_nodes=num_nodes)

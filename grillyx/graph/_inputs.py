@@ -44,11 +44,21 @@ def count(value: Any, what: str, owner: str = "Graph", least: int = 0) -> int:
     """Return a whole number that is not too small."""
     try:
         out = int(value.__index__())
-    except AttributeError:
+    except (AttributeError, TypeError):
         raise TypeError(f"{owner}: {what} must be an integer, got {value!r}.") from None
     if not least <= out <= LARGEST:
         raise ValueError(f"{owner}: {what} out of range, got {out}; expected {least} to {LARGEST}.")
     return out
+
+
+def generator(rng: Any, owner: str, what: str = "rng") -> np.random.Generator:
+    """Return a NumPy generator: that one, or one with this seed."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{owner}: {what} makes no generator, got {rng!r}; expected an integer from 0, a numpy.random.Generator, or None."
+        ) from None
 
 
 def edges(edge_index: Any) -> np.ndarray:
@@ -58,7 +68,7 @@ def edges(edge_index: Any) -> np.ndarray:
     if len(shape) != 2 or shape[0] != 2:
         turned = len(shape) == 2 and shape[1] == 2
         remedy = "That is (E, 2), a pair a row: pass edge_index.T." if turned else (
-            "Row 0 has the sources and row 1 the targets; for an adjacency matrix use Graph.from_adjacency."
+            "Row 0 has the sources and row 1 the targets; for an adjacency matrix use Graph.from_adjacency, for other things as_graph."
         )  # fmt: skip
         raise ValueError(f"Graph: edge_index has a wrong shape, got {tuple(shape)}; expected (2, E). {remedy}")
     out = whole(given, "edge_index")

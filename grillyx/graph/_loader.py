@@ -9,7 +9,7 @@ import numpy as np
 
 from grillyx.graph._batch import chosen
 from grillyx.graph._graph import Graph, as_graph
-from grillyx.graph._inputs import count
+from grillyx.graph._inputs import count, generator
 from grillyx.graph._sampling import drawn, fan_outs
 
 
@@ -19,7 +19,7 @@ class _Batches:
     def __init__(self, total: int, batch_size: int, shuffle: bool, drop_last: bool, rng: Any) -> None:
         self.batch_size = count(batch_size, "batch_size", type(self).__name__, least=1)
         self.total, self.shuffle, self.drop_last = total, shuffle, drop_last
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator(rng, type(self).__name__)
 
     def __len__(self) -> int:
         whole, rest = divmod(self.total, self.batch_size)
@@ -55,6 +55,11 @@ class Loader(_Batches):
         rng: Any = None,
         drop_last: bool = False,
     ) -> None:
+        if isinstance(graphs, Graph) or not hasattr(graphs, "__iter__"):
+            raise TypeError(
+                f"Loader: graphs must be a list of graphs, got {type(graphs).__name__}. Those of a batch are batch.graphs; for "
+                "the nodes of one graph use NeighborLoader."
+            )
         self.graphs = [as_graph(g) for g in graphs]
         super().__init__(len(self.graphs), batch_size, shuffle, drop_last, rng)
 
@@ -96,10 +101,9 @@ class NeighborLoader(_Batches):
     ) -> None:
         self.graph = as_graph(graph)
         self.num_neighbors, self.replace = fan_outs(num_neighbors, "NeighborLoader"), replace
+        total = self.graph.num_nodes
         every = input_nodes is None
-        self.nodes = (
-            np.arange(self.graph.num_nodes) if every else chosen(input_nodes, self.graph.num_nodes, "NeighborLoader")
-        )
+        self.nodes = np.arange(total) if every else chosen(input_nodes, total, "NeighborLoader", "input_nodes")
         super().__init__(len(self.nodes), batch_size, shuffle, drop_last, rng)
 
     def __iter__(self) -> Iterator[Graph]:

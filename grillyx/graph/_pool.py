@@ -12,6 +12,7 @@ from grillyx.engine.device import current_device
 from grillyx.functional import _check
 from grillyx.graph._base import features
 from grillyx.graph._graph import Graph
+from grillyx.graph._inputs import count
 from grillyx.ops import sparse
 
 _Members = tuple[sparse.Csr, sparse.Csr]
@@ -42,9 +43,10 @@ def members(batch: Any, nodes: int, name: str, size: Any = None) -> _Members:
             f"{name}: batch is wrong, got {own.dtype} {own.shape}; expected integers, one a node: ({nodes},)."
         )
     low, high = (int(own.min()), int(own.max())) if own.size else (0, -1 if batch is not None else 0)
-    graphs = high + 1 if size is None else int(size)
+    graphs = high + 1 if size is None else count(size, "size", name)
     if low < 0 or high >= graphs:
-        raise ValueError(f"{name}: batch out of range, got values from {low} to {high}; expected 0 to {graphs - 1}.")
+        wanted = "0 or more" if size is None else f"0 to {graphs - 1}, as size={size}"
+        raise ValueError(f"{name}: batch out of range, got values from {low} to {high}; expected {wanted}.")
     return _built(own, graphs)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from grillyx.graph._batch import chosen, piece
 from grillyx.graph._csr import Rows
-from grillyx.graph._graph import Graph
-from grillyx.graph._inputs import count
+from grillyx.graph._graph import Graph, as_graph
+from grillyx.graph._inputs import count, generator
 from grillyx.graph._norm import picked
 
 
@@ -30,7 +30,7 @@ def fan_outs(num_neighbors: Any, owner: str) -> list[int]:
 
 
 def sample_neighbors(
-    graph: Graph, nodes: Any, num_neighbors: Sequence[int], *, replace: bool = False, rng: Any = None
+    graph: Any, nodes: Any, num_neighbors: Sequence[int], *, replace: bool = False, rng: Any = None
 ) -> Graph:
     """Return a graph of some nodes and of neighbours drawn for them, layer by layer (Hamilton and others, 2017).
 
@@ -39,7 +39,7 @@ def sample_neighbors(
     found. Only edges that were drawn are there.
 
     Args:
-        graph: a graph; its x, y and other arrays of nodes, and weights of edges, are taken along.
+        graph: a graph, or anything that `as_graph` takes; its x, y and other arrays of nodes, and weights of edges, are taken along.
         nodes: numbers, each once, or a mask (N,).
         num_neighbors: edges for each node, by layer; -1 takes all.
         replace: draw each edge anew, so that one may come twice.
@@ -51,9 +51,10 @@ def sample_neighbors(
     Raises:
         ValueError: nodes out of range or named twice; a number of neighbours below -1.
     """
+    graph = as_graph(graph)
     seeds = chosen(nodes, graph.num_nodes, "sample_neighbors")
     layers = fan_outs(num_neighbors, "sample_neighbors")
-    return drawn(graph, seeds, layers, replace, np.random.default_rng(rng), np.full(graph.num_nodes, -1))
+    return drawn(graph, seeds, layers, replace, generator(rng, "sample_neighbors"), np.full(graph.num_nodes, -1))
 
 
 def drawn(

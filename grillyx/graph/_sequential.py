@@ -105,6 +105,8 @@ class SpikingGraphConv(GraphModule):
     The neuron keeps its state until `functional.reset_net`.
     """
 
+    _weighted = True
+
     def __init__(self, conv: Any, neuron: Any, T: int | None = None, norm: Any = None) -> None:
         if not isinstance(conv, Module):
             raise TypeError(f"SpikingGraphConv: conv must be a graph convolution such as GCNConv, got {conv!r}.")

@@ -160,13 +160,9 @@ class SpikeGraphConv(GraphModule):
         return found[returns] if isinstance(returns, str) else tuple(found[name] for name in wanted)
 
     def _original(self, x: Any, adjacency: Any, steps: int, uniforms: Any, voltages: bool) -> dict[str, np.ndarray]:
-        x = to_numpy(x).astype(np.float64) if not isinstance(x, Tensor) else x.numpy().astype(np.float64)
-        if x.ndim != 2:
-            raise ValueError(
-                f"SpikeGraphConv: compat=True takes features (N, {self.in_features}), got shape {x.shape}."
-            )
-        features(x, "SpikeGraphConv", self.in_features, "node_features")
-        matrix = _compat.adjacency_of(adjacency, len(x))
+        features(x, "SpikeGraphConv", self.in_features, "node_features", sequences=False)
+        x = to_numpy(x).astype(np.float64)
+        matrix = _compat.adjacency_of(adjacency, x)
         if matrix.shape != (len(x), len(x)):
             raise ValueError(f"SpikeGraphConv: the adjacency has shape {matrix.shape}; expected {(len(x), len(x))}.")
         if not np.isfinite(matrix.sum()):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import to_numpy
+from grillyx.graph._inputs import generator
 
 
 def split_nodes(y: Any, per_class: int = 20, val: int = 500, test: int = 1000, seed: Any = 0) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def split_nodes(y: Any, per_class: int = 20, val: int = 500, test: int = 1000, s
         if not isinstance(size, (int, np.integer)) or size < 0:
             raise ValueError(f"split_nodes: {name} must be 0 or more, got {size!r}.")
     rng, masks = (
-        np.random.default_rng(seed),
+        generator(seed, "split_nodes", "seed"),
         {f"{name}_mask": np.zeros(len(y), bool) for name in ("train", "val", "test")},
     )
     for label, size in zip(*np.unique(y, return_counts=True), strict=True):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from grillyx.autograd import to_numpy
+from grillyx.graph import as_graph
 from grillyx.plot._style import BLUE, GREY, STYLE, matplotlib_for
 
 _CLASSES = (BLUE, "#e2711d", "#81b29a", "#9b5de5", "#e9c46a", "#d1495b", "#3bb0c9", "#5c6675", "#8f5f3f", "#b5c334")
@@ -25,7 +26,7 @@ def graph(
     """Draw a graph: nodes in the colours of their classes, or shaded by numbers such as rates of spikes.
 
     Args:
-        graph: a `Graph`, or anything with ``edge_index``, ``num_nodes`` and ``y``.
+        graph: a `Graph`, or anything that `grillyx.graph.as_graph` takes.
         ax: matplotlib axes; new ones by default.
         colors: classes (N,), integers, such as predictions; or a matplotlib colour for each node. By default the classes y of the
             graph, if it has some.
@@ -44,7 +45,8 @@ def graph(
     """
     if colors is not None and values is not None:
         raise ValueError("plot.graph: give colors or values, not both.")
-    count, index = int(graph.num_nodes), np.asarray(graph.edge_index)
+    graph = as_graph(graph)
+    count, index = graph.num_nodes, graph.edge_index
     shades = None if values is None else _of_nodes(to_numpy(values), count, "values").astype(float)
     classes: Any = None
     if colors is not None:
@@ -87,7 +89,7 @@ def graph_layout(graph: Any, kind: str = "spring") -> np.ndarray:
     """Return places (N, 2) of the nodes of a graph, always the same ones.
 
     Args:
-        graph: a `Graph`, or anything with ``edge_index`` and ``num_nodes``.
+        graph: a `Graph`, or anything that `grillyx.graph.as_graph` takes.
         kind: "spring", forces between nodes (Fruchterman and Reingold, 1991), beginning with the spectral places; "spectral", the
             smoothest eigenvectors of the normalised Laplacian (Koren, 2005).
 
@@ -99,7 +101,8 @@ def graph_layout(graph: Any, kind: str = "spring") -> np.ndarray:
     kinds = {"spring": _layout.spring, "spectral": _layout.spectral}
     if kind not in kinds:
         raise ValueError(f"plot.graph: unknown layout, got {kind!r}; expected 'spring', 'spectral' or places (N, 2).")
-    return kinds[kind](np.asarray(graph.edge_index), int(graph.num_nodes))
+    graph = as_graph(graph)
+    return kinds[kind](graph.edge_index, graph.num_nodes)
 
 
 def _places(graph: Any, layout: Any) -> np.ndarray:

@@ -62,6 +62,11 @@ def test_labels_of_nodes() -> None:
     assert batch.graphs[2].x.shape == (6, 2)
 
 
+def test_as_many_graphs_as_nodes() -> None:
+    empty, pair = (Graph(np.empty((2, 0)), num_nodes=n, y=7 + n) for n in (0, 2))
+    assert [g.y.tolist() for g in Graph.batch_of([empty, pair]).graphs] == [[7], [9]]  # labels of graphs, not of nodes
+
+
 def test_edges_need_not_be_in_the_order_of_graphs() -> None:
     g = Graph([[2, 0, 3, 1], [3, 1, 2, 0]], [1.0, 2.0, 3.0, 4.0], batch=[0, 0, 1, 1])
     first, second = g.graphs
@@ -91,6 +96,8 @@ def test_what_does_not_fit_together() -> None:
     a, b, _ = some()
     with pytest.raises(ValueError, match="no graphs, got an empty list"):
         Graph.batch_of([])
+    with pytest.raises(TypeError, match="graphs must be a list of graphs, got NoneType"):
+        Graph.batch_of(None)
     with pytest.raises(TypeError, match=r"item 1 is no Graph, got ndarray. Use as_graph"):
         Graph.batch_of([a, np.eye(3)])
     with pytest.raises(ValueError, match="graph 1 has no x, and others have"):

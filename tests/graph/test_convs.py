@@ -82,6 +82,8 @@ def test_softmax() -> None:
 
     for shape in [(10,), (10, 3)]:
         check(lambda s: graph.softmax(G, s), reference, RNG.normal(size=shape))
+    with pytest.raises(ValueError, match=r"softmax: scores is not finite, got nan at \[0\]"):
+        graph.softmax(G, np.full(10, np.nan))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -226,6 +228,40 @@ def test_every_form_of_a_graph() -> None:
         np.testing.assert_allclose(layer(X, form).numpy(), want, 1e-5)
 
 
+class Foreign:
+    """What a tensor of another library looks like."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.values
+
+
+@pytest.mark.parametrize(
+    "edges", [[[0, 1], [1, 2]], [[0, 4, 5], [1, 3, 3]]], ids=["2 × 2", "nodes after the last edge"]
+)
+def test_edges_of_another_library(edges: list) -> None:
+    layer = GCNConv(3, 2)
+    want = layer(X, np.array(edges)).numpy()
+    np.testing.assert_array_equal(layer(Foreign(X), Foreign(edges)).numpy(), want)
+    np.testing.assert_array_equal(layer.forward(X, Foreign(edges)).numpy(), want)
+    got = graph.SpikeGraphConv(3, 2, compat=True)(X, Foreign(edges))
+    np.testing.assert_array_equal(got, graph.SpikeGraphConv(3, 2, compat=True)(X, np.array(edges)))
+
+
+@pytest.mark.parametrize(
+    "layer", [GCNConv(3, 2), SGConv(3, 2), graph.SpikingGraphConv(GCNConv(3, 2), nn.LIFNode(), T=2)], ids=repr
+)
+def test_weights_of_edges_are_looked_into(layer: Any) -> None:
+    weight = np.ones(10)
+    weight[4] = np.nan
+    with pytest.raises(ValueError, match=r"edge_weight is not finite, got nan at edge_weight\[4\]"):
+        layer(X, EDGES, weight)
+    with pytest.raises(ValueError, match="the weights into a node must not sum to less than 0"):
+        layer(X, G, -2.0 * np.ones(10))
+
+
 def test_two_edges_are_no_adjacency() -> None:
     x = np.eye(2)
     np.testing.assert_array_equal(aggregate([[0, 0], [1, 1]], x).numpy(), [[0, 0], [2, 0]])
@@ -275,6 +311,7 @@ def test_first_values() -> None:
         (lambda: GCNConv(3, 2)(X[:6], G), "GCNConv: the graph has 7 nodes, but the input has 6 rows"),
         (lambda: GCNConv(3, 2)(np.where(X > 1, np.nan, X), G), "GCNConv: the input is not finite, got nan at"),
         (lambda: GCNConv(3, 2)(X, EDGES, W[:3]), r"edge_weight has a wrong shape, got \(3,\)"),
+        (lambda: GCNConv(3, 2)([[1.0, 2.0, 3.0], [1.0]], G), "GCNConv: the input is no array, its rows have different"),
         (lambda: aggregate(G, X, "median"), "aggregate: unknown reduce, got 'median'"),
     ],
 )

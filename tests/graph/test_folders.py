@@ -125,7 +125,9 @@ def bad_matrix() -> sparse.csr_matrix:
     ("part", "thing"),
     [("allx", bad_matrix()), ("ally", np.array([["a"]])), ("ally", np.array([[None]])), ("ally", [1, 2]), ("graph", [1, 2]),
      ("graph", {0: [10**6]}), ("graph", {0: ["a"]}), ("graph", {0: 3}), ("ty", np.eye(7, 3)), ("ally", np.ones(3)),
-     ("tx", sparse.csr_matrix(np.ones((4, 9))))],
+     ("tx", sparse.csr_matrix(np.ones((4, 9)))), ("graph", {0: [1.5]}), ("graph", {0: [2**40]}), ("graph", {0: [10**30]}),
+     ("allx", np.full((KNOWN, FEATURES), np.nan)), ("ally", np.full((KNOWN, CLASSES), np.inf)), ("y", np.ones((600, CLASSES))),
+     ("y", np.ones((4, 2))), ("ty", np.ones((4, 9)))],
 )  # fmt: skip
 def test_other_contents_are_refused(folder: Path, part: str, thing: object) -> None:
     (folder / f"ind.toy.{part}").write_bytes(pickle.dumps(thing, protocol=2))
@@ -191,8 +193,30 @@ def test_ogb_tables_that_do_not_fit(ogb: Path) -> None:
         datasets.ogb_node(ogb, "ogbn-toy")
     write(ogb / "raw" / "node-feat.csv.gz", np.ones((5, 3)))
     write(ogb / "split" / "time" / "test.csv.gz", np.array([[5]]))
-    with pytest.raises(ValueError, match="names nodes out of range, got up to 5"):
+    with pytest.raises(ValueError, match="test.csv.gz names nodes out of range, got 5; expected 0 to 4"):
         datasets.ogb_node(ogb, "ogbn-toy")
     shutil.copytree(ogb / "split" / "time", ogb / "split" / "space")
     with pytest.raises(ValueError, match=r"must hold the folder of one split, got \['space', 'time'\]"):
+        datasets.ogb_node(ogb, "ogbn-toy")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [("raw/edge.csv.gz", "0,1\n1,5\n", "names nodes out of range, got 5; expected 0 to 4"),
+     ("raw/edge.csv.gz", "0,-1\n", "names nodes out of range, got -1"),
+     ("raw/edge.csv.gz", "0,4000000000\n", "names nodes out of range, got 4000000000"),
+     ("raw/node-feat.csv.gz", "1\n" * 4 + "nan\n", "NaN or infinity in row 4"),
+     ("raw/node-label.csv.gz", "inf\n" + "1\n" * 4, "NaN or infinity in row 0")],
+)  # fmt: skip
+def test_ogb_tables_with_wrong_numbers(ogb: Path, name: str, text: str, words: str) -> None:
+    with gzip.open(ogb / name, "wt") as file:
+        file.write(text)
+    with pytest.raises(ValueError, match=f"{Path(name).name}.*{words}"):
+        datasets.ogb_node(ogb, "ogbn-toy")
+
+
+def test_a_split_that_is_no_folder(ogb: Path) -> None:
+    shutil.rmtree(ogb / "split")
+    (ogb / "split").write_text("train")
+    with pytest.raises(ValueError, match=r"split must hold the folder of one split, got \[\]"):
         datasets.ogb_node(ogb, "ogbn-toy")

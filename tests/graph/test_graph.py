@@ -141,6 +141,22 @@ def test_from_matrices() -> None:
     assert as_graph(kept).edge_index.tolist() == [[0], [1]]
 
 
+@pytest.mark.parametrize("form", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+def test_a_matrix_gives_the_same_graph_in_every_format(form: str) -> None:
+    entries = np.array([1.0, 2.0, 5.0, -5.0, 0.0, 4.0]), (np.array([0, 0, 2, 2, 1, 1]), np.array([1, 1, 2, 2, 0, 2]))
+    matrix = sparse.coo_array(entries, (3, 3))  # (0, 1) twice, a pair that cancels, an explicit 0
+    given = matrix if form == "coo" else matrix.asformat(form)
+    if form == "csr":  # duplicates are possible here too
+        given = sparse.csr_array(
+            (entries[0][[0, 1, 4, 5, 2, 3]], entries[1][1][[0, 1, 4, 5, 2, 3]], [0, 2, 4, 6]), (3, 3)
+        )
+    before = given.copy()
+    g = as_graph(given)
+    assert g.edge_index.tolist() == [[1, 2], [0, 1]]
+    assert g.edge_weight.tolist() == [3.0, 4.0]
+    assert given.nnz == before.nnz  # the caller's matrix is as it was
+
+
 @pytest.mark.parametrize("matrix", [np.zeros((3, 4)), np.zeros(3), sparse.csr_array(np.zeros((3, 4)))], ids=str)
 def test_a_matrix_is_square(matrix) -> None:
     with pytest.raises(ValueError, match="an adjacency matrix must be square, got shape"):
@@ -169,6 +185,10 @@ def test_from_networkx() -> None:
     directed = nx.MultiDiGraph([(0, 1), (0, 1), (2, 1)])
     assert np.array_equal(dense(Graph.from_networkx(directed)), nx.to_numpy_array(directed).T)
     assert as_graph(nx.empty_graph(3)).num_nodes == 3
+    with pytest.raises(TypeError, match="Graph.from_networkx: no networkx graph, got ndarray"):
+        Graph.from_networkx(np.eye(3))
+    with pytest.raises(ValueError, match="edge_weight is no array, its rows have different lengths"):
+        as_graph(nx.DiGraph([(0, 1, {"weight": [1, 2]}), (1, 2, {"weight": [1]})]))
 
 
 class Foreign:
@@ -192,6 +212,12 @@ def test_from_objects_with_an_edge_index() -> None:
     data.edge_attr = Foreign(np.ones((5, 3)))  # features of edges are no weights
     assert as_graph(data).edge_weight is None
     assert as_graph(SimpleNamespace(edge_index=EDGES), 7).num_nodes == 7
+    with pytest.raises(TypeError, match="as_graph: no edges, got edge_index=None of a SimpleNamespace"):
+        as_graph(SimpleNamespace(edge_index=None, x=np.ones((4, 2))))
+    with pytest.raises(ValueError, match="x is no array, its rows have different lengths"):
+        as_graph(SimpleNamespace(edge_index=EDGES, x=[[1, 2], [3]]))
+    with pytest.raises(TypeError, match=r"num_nodes must be an integer, got array\(\[4, 5\]\)"):
+        as_graph(SimpleNamespace(edge_index=EDGES, num_nodes=np.array([4, 5])))
 
 
 def test_what_is_a_graph_already() -> None:
@@ -258,7 +284,7 @@ def test_subgraph() -> None:
 @pytest.mark.parametrize(
     ("nodes", "words"),
     [([0, 3], r"nodes out of range, got 3 at nodes\[1\]; expected 0 to 2"), ([-1], "nodes out of range, got -1"),
-     ([1, 1], "node 1 is named twice"), ([True], r"a mask has one value for each node, got shape \(1,\)"),
+     ([1, 1], "node 1 is named twice"), ([True], r"nodes as a mask has one value for each node, got shape \(1,\)"),
      ([[0]], r"nodes has a wrong shape, got \(1, 1\)")],
 )  # fmt: skip
 def test_bad_nodes(nodes: list, words: str) -> None:

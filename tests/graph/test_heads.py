@@ -98,7 +98,12 @@ def test_every_free_pair_is_drawn() -> None:
         (lambda: NodeHead(3, 2)(X[:0]), "a sequence without steps"),
         (lambda: NodeHead(3, 2)(X[..., :2]), "NodeHead: the input has a wrong shape"),
         (lambda: NodeHead(3, 2)(X * np.nan), "NodeHead: the input is not finite"),
-        (lambda: EdgeHead(3)(X[0], PAIRS + 1), "names a node that is not there, got 7"),
+        (
+            lambda: EdgeHead(3)(X[0], PAIRS + 1),
+            r"EdgeHead: pairs out of range, got 7 at pairs\[0, 3\]; expected 0 to 6",
+        ),
+        (lambda: EdgeHead(3)(X[0], PAIRS.T), r"EdgeHead: pairs has a wrong shape, got \(4, 2\)"),
+        (lambda: negative_sampling(G, 9), "num_nodes is not that of the graph, got 9; expected 7"),
         (lambda: EdgeHead(3)(X[0, :5], G), "EdgeHead: the graph has 7 nodes, but the input has 5 rows"),
         (lambda: negative_sampling(EDGES, 7, -1), "num_neg_samples is a whole number from 0, got -1"),
     ],
@@ -106,3 +111,12 @@ def test_every_free_pair_is_drawn() -> None:
 def test_errors(call: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_errors_of_type() -> None:
+    with pytest.raises(TypeError, match="EdgeHead: pairs must be integers, got float64"):
+        EdgeHead(3)(X[0], PAIRS * 1.0)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'pairs'"):
+        EdgeHead(3)(X[0])
+    with pytest.raises(TypeError, match="negative_sampling: seed makes no generator, got 'a'"):
+        negative_sampling(EDGES, 7, seed="a")

@@ -59,7 +59,8 @@ def test_a_batch_that_ends_with_empty_graphs() -> None:
         (np.array([0, 1]), None, r"batch is wrong, got int64 \(2,\).*\(6,\)"),
         (np.zeros(6), None, "batch is wrong, got float64"),
         (BATCH, 3, "batch out of range, got values from 0 to 3; expected 0 to 2"),
-        (BATCH - 1, None, "batch out of range, got values from -1"),
+        (BATCH - 1, None, "batch out of range, got values from -1 to 2; expected 0 or more"),
+        (BATCH, -2, "size out of range, got -2"),
         (Graph(np.zeros((2, 0)), num_nodes=5), None, "the graph has 5 nodes; expected 6"),
     ],
 )
@@ -68,3 +69,9 @@ def test_errors(batch: Any, size: Any, match: str) -> None:
         global_mean_pool(Tensor(np.ones((6, 2))), batch, size)
     with pytest.raises(ValueError, match="is not finite, got nan"):
         global_mean_pool(np.full((6, 2), np.nan))
+
+
+@pytest.mark.parametrize("size", ["six", 6.5])
+def test_a_size_is_whole(size: Any) -> None:
+    with pytest.raises(TypeError, match=f"global_mean_pool: size must be an integer, got {size!r}"):
+        global_mean_pool(Tensor(np.ones((6, 2))), BATCH, size)

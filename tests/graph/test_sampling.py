@@ -107,7 +107,9 @@ def test_nodes_to_ask_for() -> None:
      ({"num_neighbors": None}, TypeError, "NeighborLoader: num_neighbors must be a list, got None"),
      ({"num_neighbors": []}, ValueError, "NeighborLoader: num_neighbors is empty"),
      ({"num_neighbors": [2.5]}, TypeError, "NeighborLoader: num_neighbors must be an integer, got 2.5"),
-     ({"input_nodes": [300]}, ValueError, r"NeighborLoader: nodes out of range, got 300 at nodes\[0\]")],
+     ({"input_nodes": [300]}, ValueError, r"NeighborLoader: input_nodes out of range, got 300 at input_nodes\[0\]"),
+     ({"rng": "a"}, TypeError, "NeighborLoader: rng makes no generator, got 'a'"),
+     ({"rng": -1}, TypeError, "NeighborLoader: rng makes no generator, got -1")],
 )  # fmt: skip
 def test_bad_arguments(options: dict, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
@@ -127,3 +129,19 @@ def test_loader() -> None:
     assert list(Loader([], batch_size=2)) == []
     with pytest.raises(TypeError, match="batch_size must be an integer, got '2'"):
         Loader(graphs, batch_size="2")
+    for thing in (graphs[0], None):
+        with pytest.raises(TypeError, match=f"Loader: graphs must be a list of graphs, got {type(thing).__name__}"):
+            Loader(thing)
+
+
+def test_anything_that_is_a_graph() -> None:
+    found = sample_neighbors(BIG.edge_index, [3, 4], [-1], rng=0)
+    assert np.array_equal(found.n_id, sample_neighbors(BIG, [3, 4], [-1], rng=0).n_id)
+
+
+def test_loops_within_loops() -> None:
+    """Two epochs at the same time do not disturb each other, and a network sees all that it would see at once."""
+    loader = NeighborLoader(BIG, [-1, -1], batch_size=64)
+    for a, b in zip(loader, loader, strict=True):
+        assert np.array_equal(a.n_id, b.n_id)
+        assert np.array_equal(a.n_id[a.edge_index], BIG.edge_index[:, a.e_id])

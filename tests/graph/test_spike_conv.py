@@ -301,7 +301,11 @@ def test_errors(call: Any, match: str, compat: bool) -> None:
         (lambda: SpikeGraphConv(4, 2, compat=True, encoder="direct"), "compat=True is encoder='rate'"),
         (lambda: SpikeGNNLayer([4, 2], compat=True, normalize="rate"), "compat=True divides by the largest count"),
         (lambda: SpikeGNNLayer([4, 2], compat=True)(X, G, np.zeros(7, int)), "knows one graph only"),
-        (lambda: SpikeGraphConv(4, 2, compat=True)(X[None], G), "compat=True takes features"),
+        (
+            lambda: SpikeGraphConv(4, 2, compat=True)(X[None], G),
+            r"node_features has a wrong shape, got \(1, 7, 4\); expected \(N, 4\)",
+        ),
+        (lambda: SpikeGraphConv(4, 2, compat=True)(X, np.eye(5)), "the graph has 5 nodes, but the input has 7 rows"),
         (lambda: SpikeGraphConv(4, 2)(X, G, 8, np.zeros((8, 7, 2))), "uniforms are for encoder='rate'"),
         (lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 8, np.zeros((7, 7, 2))), r"of shape \(8, 7, 2\), got"),
         (lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 1, np.full((1, 7, 2), 2.0)), "uniforms are numbers in"),

@@ -39,9 +39,7 @@ class Model(GraphModule):
     def _read(self, x: Any, graph: Any) -> tuple[Tensor, Graph]:
         """Check the input, and put all neurons to rest."""
         name = type(self).__name__
-        x = features(x, name, self.in_features)
-        if x.ndim != 2:
-            raise ValueError(f"{name}: the input has a wrong shape, got {x.shape}; expected (N, {self.in_features}).")
+        x = features(x, name, self.in_features, sequences=False)
         graph = graph_of(graph, x, name)
         F.reset_net(self)
         return x, graph

@@ -10,6 +10,7 @@ import grillyx.functional as F
 from grillyx import nn
 from grillyx.autograd import Tensor
 from grillyx.functional import _check
+from grillyx.graph._base import size
 from grillyx.graph._convs import GCNConv, glorot
 from grillyx.graph._graph import Graph
 from grillyx.graph.models._model import Model, fraction
@@ -32,7 +33,7 @@ class SpikeGCL(Model):
         in_features: features of a node, at least T.
         hidden: spikes of a node in a step.
         classes: classes.
-        T: number of groups, and of steps.
+        T: number of groups, and of steps: by default 8, or as many as there are features.
         dropout: chance of a feature, and of a hidden unit, to be 0 while training.
         drop_edge: chance of an edge to be missing in the spoilt graph.
         margin: by how much scores shall differ.
@@ -51,14 +52,17 @@ class SpikeGCL(Model):
     """
 
     def __init__(
-        self, in_features: int, hidden: int, classes: int, T: int = 8, dropout: float = 0.5, *, drop_edge: float = 0.2,
+        self, in_features: int, hidden: int, classes: int, T: int | None = None, dropout: float = 0.5, *, drop_edge: float = 0.2,
         margin: float = 0.0, v_threshold: float = 5e-3, neuron: BaseNode | None = None,
     ) -> None:  # fmt: skip
+        T = min(8, size(in_features, "SpikeGCL", "in_features")) if T is None else T
         super().__init__(in_features, hidden, classes, T, dropout)
         if self.in_features < self.T:
             raise ValueError(
-                f"SpikeGCL: T is too large, got {T} for {in_features} features; expected at most one a feature."
+                f"SpikeGCL: T is too large, got {T} for {in_features} features; expected 1 to {in_features}, a group of one or more."
             )
+        if neuron is not None and not isinstance(neuron, BaseNode):
+            raise TypeError(f"SpikeGCL: neuron must be a spiking neuron such as nn.LIFNode(), got {neuron!r}.")
         self.drop_edge, self.margin = (
             fraction(drop_edge, "SpikeGCL", "drop_edge"),
             _check.number(margin, "SpikeGCL", "margin"),
@@ -81,7 +85,7 @@ class SpikeGCL(Model):
         """Return what drives the neurons, (T, N, hidden); `order`: the features are exchanged."""
         x = F.cat([x, Tensor(np.zeros((x.shape[0], 1), np.float32))], 1)
         columns = self._groups if order is None else np.append(order, self.in_features)[self._groups]
-        parts = self._drop(F.take(x, columns, 1)).reshape(x.shape[0], self.T, -1).transpose(1, 0, 2)
+        parts = self._drop(F.take(x, columns, 1)).reshape(x.shape[0], self.T, self.weight.shape[1]).transpose(1, 0, 2)
         graph = graph.gcn_norm()
         h = F.elu(F.sparse_matmul(graph.csr, graph.csc, F.matmul(parts, self.weight), graph.weight) + self.bias)
         h = self.norm(self._drop(h).reshape(-1, self.hidden)).reshape(h.shape)
@@ -92,7 +96,7 @@ class SpikeGCL(Model):
         return self.head(self._flat(self.neuron(self._currents(x, graph))))
 
     def _flat(self, spikes: Tensor) -> Tensor:
-        return spikes.transpose(1, 0, 2).reshape(spikes.shape[1], -1)
+        return spikes.transpose(1, 0, 2).reshape(spikes.shape[1], self.T * self.hidden)
 
     def embed(self, x: Any, graph: Any) -> Tensor:
         """Return the spikes of each node, (N, T * hidden). Dropout is as in the model: call ``eval()`` first."""

@@ -51,9 +51,9 @@ class SpikeNet(Model):
         surrogate_function: SurrogateFunction | None = None,
     ) -> None:  # fmt: skip
         super().__init__(in_features, hidden, classes, T, dropout)
-        if len(sizes) == 0:
+        if not hasattr(sizes, "__len__") or len(sizes) == 0:
             raise ValueError(
-                "SpikeNet: sizes is empty; expected a number of neighbours for each layer, such as (5, 2)."
+                f"SpikeNet: sizes are numbers of neighbours, one for each layer, got {sizes!r}; expected such as (5, 2)."
             )
         self.sizes = tuple(None if n is None else size(n, "SpikeNet", "each of sizes") for n in sizes)
         widths = [self.in_features] + [self.hidden] * (len(self.sizes) - 1)

@@ -97,6 +97,14 @@ def test_more_steps_than_features_are_refused():
         gcl(T=6)
     with pytest.raises(ValueError, match="SpikeGCL: drop_edge is out of range, got 2"):
         gcl(drop_edge=2)
+    with pytest.raises(TypeError, match="SpikeGCL: neuron must be a spiking neuron"):
+        gcl(neuron=3)
+
+
+def test_as_many_steps_as_there_are_features_to_see():
+    assert [SpikeGCL(width, 8, CLASSES).T for width in (1, 5, 8, 20)] == [1, 5, 8, 8]
+    assert SpikeGCL(20, 8, CLASSES, T=20).T == 20
+    assert logits(SpikeGCL(WIDTH, 8, CLASSES).eval(), made()).shape == (COUNT, CLASSES)
 
 
 def gt(**options: object) -> SpikeGT:

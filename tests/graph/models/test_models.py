@@ -177,7 +177,8 @@ def test_steps_that_do_not_fit_are_refused():
         model(graph.x, [graph] * 2)
     with pytest.raises(ValueError, match=r"an input \(2, 12, 5\)"):
         model(np.stack([graph.x] * 2), graph)
-    with pytest.raises(ValueError, match="sizes"):
-        SpikeNet(WIDTH, 8, CLASSES, sizes=())
+    for sizes in ((), 3):
+        with pytest.raises(ValueError, match="sizes are numbers of neighbours, one for each layer"):
+            SpikeNet(WIDTH, 8, CLASSES, sizes=sizes)
     with pytest.raises(ValueError, match="sizes"):
         SpikeNet(WIDTH, 8, CLASSES, sizes=(0, 2))

@@ -7,7 +7,7 @@ import pytest
 
 import grillyx
 import grillyx.functional as F
-from grillyx import nn, optim
+from grillyx import optim
 from grillyx.graph import Graph, datasets
 from grillyx.graph.models import (
     DRSGNN,
@@ -21,18 +21,12 @@ from grillyx.graph.models import (
     SpikeNet,
     SpikingGCN,
 )  # fmt: skip
-from tests.graph.models import graphs
-from tests.graph.models.graphs import CLASSES, COUNT, WIDTH, logits, made
+from tests.graph.models.graphs import CLASSES, COUNT, WIDTH, logits, made, model_of
 
 FIRST = [GCN, GCSNN, GASNN, SpikingGCN, SpikeNet]
 ALL = [*FIRST, SpikeGCL, SpikeGT, MSG, DRSGNN, SiGNN]
-USUAL = {SpikeGCL: {"T": 3}}  # not more groups than features
 STILL = {DRSGNN: {"encode": "direct"}}  # what draws its input anew in each call, without that
 BY_SPIKES = {SpikeGCL: {"score.weight"}}  # what only the loss without labels reaches
-
-
-def model_of(kind: type, seed: int = 0, **options: object) -> nn.Module:
-    return graphs.model_of(kind, seed, **{**USUAL.get(kind, {}), **options})
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -131,3 +125,23 @@ def test_wrong_features_are_refused(kind):
         model(graph.x[:, 1:], graph)
     with pytest.raises(ValueError, match="nodes"):
         model(graph.x[1:], graph)
+
+
+@pytest.mark.parametrize("nodes", [0, 1])
+@pytest.mark.parametrize("kind", ALL)
+def test_graphs_of_no_and_of_one_node(kind, nodes):
+    graph = Graph(np.empty((2, 0)), num_nodes=nodes, x=np.ones((nodes, WIDTH), np.float32))
+    model = model_of(kind)
+    assert logits(model.eval(), graph).shape == (nodes, CLASSES)
+    model.train()
+    if nodes == 1 and kind in (SpikingGCN, SpikeGT):  # a batch norm over nodes
+        with pytest.raises(ValueError, match=r"more than one value a channel.*Give more samples \(nodes, of a graph\)"):
+            model(graph.x, graph)
+    else:
+        assert model(graph.x, graph).shape == (nodes, CLASSES)
+
+
+@pytest.mark.parametrize("kind", [GCN, GCSNN, SpikingGCN, SpikeGCL, SpikeGT, MSG, DRSGNN])
+def test_what_takes_no_sequence_does_not_ask_for_one(kind):
+    with pytest.raises(ValueError, match=rf"got \({COUNT}, 2\); expected \(N, {WIDTH}\)\.$"):
+        model_of(kind)(np.ones((COUNT, 2)), made())
