@@ -48,13 +48,31 @@ def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool
     elif array.shape == (2, 2) and dense and nodes == 2:
         out = Graph.from_adjacency(array)
     else:
-        out = Graph(array, num_nodes=nodes)
+        out = _of_edges(array, nodes)
     if nodes is not None and out.num_nodes != nodes:
         raise ValueError(
             f"{name}: the graph has {out.num_nodes} nodes, but the input has {nodes} rows, got shape {shape}; "
             f"expected ({out.num_nodes}, F) or (T, {out.num_nodes}, F)."
         )
     return out if edge_weight is None else out.with_weight(edge_weight)
+
+
+_latest: list[Graph] = []  # one at most
+
+
+def _of_edges(edges: np.ndarray, nodes: int | None) -> Graph:
+    """Return edges as a graph: the last one, which is sorted already, where all numbers are the same.
+
+    They are compared, as who holds an array may write into it; that takes a hundredth of the sorting.
+    """
+    if not (
+        _latest
+        and _latest[0].num_nodes == nodes
+        and edges.dtype.kind in "iu"
+        and np.array_equal(_latest[0].edge_index, edges)
+    ):
+        _latest[:] = [Graph(edges, num_nodes=nodes)]
+    return _latest[0]
 
 
 def array_of(graph: Any, name: str) -> Any:

@@ -42,7 +42,7 @@ class Sequential(ModuleList):
         ...     (GCNConv(32, 4), "x, graph -> x"),
         ... ])
 
-    Give it a `Graph`, not edge_index: that would be sorted in every convolution of every call.
+    Give it a `Graph` rather than edge_index, which is uploaded, and compared with that of the call before, in every convolution.
 
     Raises:
         ValueError: names that cannot be read, or that nothing gave a value to.
@@ -54,6 +54,10 @@ class Sequential(ModuleList):
         self._calls: list[tuple[list[str], list[str]]] = []
         known, latest = set(self.input_args), self.input_args[:1]
         for k, entry in enumerate(modules):
+            if isinstance(entry, (tuple, list)) and len(entry) != 2:
+                raise ValueError(
+                    f"Sequential: module {k} is a tuple of {len(entry)}; expected a module, or (module, 'x, graph -> x')."
+                )
             module, text = entry if isinstance(entry, (tuple, list)) else (entry, None)
             takes, latest = (latest, latest) if text is None else _names(text, f"{_LIST}->{_LIST}", "'x, graph -> x'")
             for name in takes:
@@ -70,9 +74,15 @@ class Sequential(ModuleList):
         if len(inputs) != len(self.input_args):
             raise TypeError(f"Sequential: got {len(inputs)} values; expected {', '.join(self.input_args)}.")
         values, out = dict(zip(self.input_args, inputs, strict=True)), inputs[0]
-        for module, (takes, gives) in zip(self._modules, self._calls, strict=True):
+        for k, (module, (takes, gives)) in enumerate(zip(self._modules, self._calls, strict=True)):
             out = module(*(values[name] for name in takes))
-            values.update(zip(gives, (out,) if len(gives) == 1 else out, strict=True))
+            parts = (out,) if len(gives) == 1 else out
+            if not isinstance(parts, (tuple, list)) or len(parts) != len(gives):
+                found = f"{len(parts)} values" if isinstance(parts, (tuple, list)) else "one"
+                raise ValueError(
+                    f"Sequential: module {k} gives {', '.join(gives)}, but returned {found}; correct the text."
+                )
+            values.update(zip(gives, parts, strict=True))
         return out
 
 
@@ -112,6 +122,8 @@ class SpikingGraphConv(GraphModule):
             raise TypeError(f"SpikingGraphConv: conv must be a graph convolution such as GCNConv, got {conv!r}.")
         if not isinstance(neuron, Module) or not hasattr(neuron, "step_mode"):
             raise TypeError(f"SpikingGraphConv: neuron must be a spiking neuron such as nn.LIFNode(), got {neuron!r}.")
+        if norm is not None and not callable(norm):
+            raise TypeError(f"SpikingGraphConv: norm must be a module such as nn.BatchNorm1d, or None, got {norm!r}.")
         self.conv, self.neuron, self.norm = conv, neuron, norm
         self.T = None if T is None else size(T, "SpikingGraphConv", "T")
         neuron.step_mode = "m"

@@ -61,6 +61,8 @@ class SpikeGNNLayer(GraphModule):
             threshold,
         )
         self.T, self.normalize, self.compat = size(T, "SpikeGNNLayer", "T"), normalize, bool(compat)
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise ValueError(f"SpikeGNNLayer: seed is an integer from 0 to 2**32 - 1, got {seed!r}.")
         count = len(self.layer_dims) - 1
         taus = list(tau_mem) if isinstance(tau_mem, (Sequence, np.ndarray)) else [tau_mem] * count
         if len(taus) != count:

@@ -10,7 +10,8 @@ import pytest
 from scipy import sparse
 
 from grillyx import Tensor, graph, nn
-from grillyx.graph import GATConv, GCNConv, GINConv, Graph, SAGEConv, SGConv, aggregate
+from grillyx.graph import GATConv, GCNConv, GINConv, Graph, SAGEConv, SGConv, _base, aggregate
+from grillyx.ops import sparse as sparse_ops
 from tests.graph.references import EDGES, NODES, attended, check_layer, convolved, reduced, summed
 from tests.helpers import check, exact
 
@@ -248,6 +249,26 @@ def test_edges_of_another_library(edges: list) -> None:
     np.testing.assert_array_equal(layer.forward(X, Foreign(edges)).numpy(), want)
     got = graph.SpikeGraphConv(3, 2, compat=True)(X, Foreign(edges))
     np.testing.assert_array_equal(got, graph.SpikeGraphConv(3, 2, compat=True)(X, np.array(edges)))
+
+
+def test_edges_are_sorted_again_only_where_they_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = []
+    original = sparse_ops.build
+    monkeypatch.setattr(_base, "_latest", [])
+    monkeypatch.setattr(sparse_ops, "build", lambda *args: built.append(args) or original(*args))
+    layers, edges = (SAGEConv(3, 2), SAGEConv(3, 2)), EDGES.copy()
+    for form in (edges, edges.copy(), edges.astype(np.int32), edges.tolist(), Tensor(edges)):
+        for layer in layers:
+            layer(X, form)
+    assert len(built) == 1
+    for change in range(2):
+        edges[0, 3] = change + 4  # in place
+        np.testing.assert_array_equal(layers[0](X, edges).numpy(), layers[0](X, Graph(edges, num_nodes=NODES)).numpy())
+        assert len(built) == 3 + 2 * change  # that of the array, and that of the graph
+    layers[0](np.concatenate([X, X]), edges)  # more nodes
+    assert len(built) == 6
+    with pytest.raises(TypeError, match="edge_index must be integers, got float64"):
+        layers[0](np.concatenate([X, X]), edges.astype(float))
 
 
 @pytest.mark.parametrize(

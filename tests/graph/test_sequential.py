@@ -35,7 +35,9 @@ def test_values_go_by_name() -> None:
 
 def test_several_results() -> None:
     net = Sequential("x", [(lambda x: (x, x * 2.0), "x -> a, b"), lambda a, b: a + b])
-    with pytest.raises(ValueError, match="zip"):  # a module alone returns what it was given: two
+    with pytest.raises(
+        ValueError, match="module 1 gives a, b, but returned one"
+    ):  # a module alone returns what it was given: two
         net(np.ones(3))
     net = Sequential("x", [(lambda x: (x, x * 2.0), "x -> a, b"), (lambda a, b: a + b, "a, b -> x")])
     np.testing.assert_array_equal(net(np.ones(2)).numpy(), [3.0, 3.0])
@@ -67,6 +69,19 @@ def test_neurons_between_convolutions_learn() -> None:
 def test_errors(args: str, modules: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         Sequential(args, modules)
+
+
+@pytest.mark.parametrize("entry", [(GCNConv(3, 4),), (GCNConv(3, 4), "x, g -> x", 1)], ids=len)
+def test_an_entry_is_a_module_or_a_pair(entry: tuple) -> None:
+    with pytest.raises(ValueError, match=f"module 0 is a tuple of {len(entry)}; expected a module, or"):
+        Sequential("x, g", [entry])
+
+
+def test_as_many_results_as_names() -> None:
+    with pytest.raises(ValueError, match="module 0 gives x, y, but returned one; correct the text"):
+        Sequential("x, g", [(GCNConv(3, 4), "x, g -> x, y")])(X[0], G)
+    with pytest.raises(ValueError, match="module 0 gives x, y, but returned 3 values"):
+        Sequential("x", [(lambda x: (x, x, x), "x -> x, y")])(X[0])
 
 
 def test_errors_of_type() -> None:
@@ -112,3 +127,5 @@ def test_errors_of_a_spiking_convolution() -> None:
         SpikingGraphConv(GCNConv(3, 4), nn.ReLU())
     with pytest.raises(TypeError, match="conv must be a graph convolution"):
         SpikingGraphConv(3, nn.LIFNode())
+    with pytest.raises(TypeError, match="norm must be a module such as nn.BatchNorm1d, or None, got 3"):
+        SpikingGraphConv(GCNConv(3, 4), nn.LIFNode(), norm=3)

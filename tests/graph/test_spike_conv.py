@@ -263,6 +263,7 @@ def test_weights_may_be_assigned(compat: bool) -> None:
         (lambda o: SpikeGraphConv(3, 2, tau_mem=-1.0, **o), "tau_mem is too small, got -1"),
         (lambda o: SpikeGraphConv(3, 2, tau_mem=np.nan, **o), "tau_mem must be finite"),
         (lambda o: SpikeGraphConv(3, 2, seed=-1, **o), "seed is an integer from 0"),
+        (lambda o: SpikeGNNLayer([3, 2], seed=None, **o), "SpikeGNNLayer: seed is an integer from 0"),
         (lambda o: SpikeGraphConv(3, 2, encoder="latency", **o), "unknown encoder, got 'latency'"),
         (lambda o: SpikeGraphConv(3, 2, degree="one", **o), "unknown degree, got 'one'"),
         (lambda o: SpikeGraphConv(4, 2, **o)(X, G, T=-1), "T is a positive integer, got -1"),
