@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from grillyx import nn
-from grillyx.graph import GATConv, GCNConv, Graph, SAGEConv, aggregate
+from grillyx.graph import GATConv, GCNConv, GINConv, Graph, SAGEConv, SGConv, aggregate
 from tests.graph.references import EDGES, NODES
 
 G = Graph(EDGES, num_nodes=NODES)
@@ -36,15 +36,34 @@ def test_aggregation(reduce: str, packed: bool) -> None:
     assert (energy.macs, energy.synaptic_operations) == (600, 0)
 
 
+NO_LOOPS = EDGES[:, EDGES[0] != EDGES[1]]
+LOOPED = np.concatenate([NO_LOOPS, np.tile(np.arange(NODES), (2, 1))], 1)  # one at each node
+FIRED, ROWS = int(SPIKES.sum()), 3 * NODES
+
+
+def arrivals(edges: np.ndarray) -> int:
+    return sum(int(SPIKES[:, j].sum()) for j in edges[0])
+
+
 @pytest.mark.parametrize(
-    ("conv", "edges"), [(GCNConv(20, 30), 16), (SAGEConv(20, 30), 10), (GATConv(20, 4, heads=3), 16)]
+    ("conv", "macs", "additions"),
+    [
+        (GCNConv(20, 30), ROWS * 20 * 30, arrivals(LOOPED)),  # sums spikes, maps sums
+        (GCNConv(20, 10), 3 * LOOPED.shape[1] * 10, FIRED * 10),  # maps spikes, sums what that gives
+        (GCNConv(20, 10, packed=True), ROWS * 20 * 10, arrivals(LOOPED)),
+        (SGConv(20, 30, K=2), 3 * LOOPED.shape[1] * 20 + ROWS * 20 * 30, arrivals(LOOPED)),
+        (SAGEConv(20, 30), ROWS * 20 * 30, arrivals(EDGES) + FIRED * 30),  # of means, and of the node itself
+        (GINConv(nn.Linear(20, 5)), ROWS * 20 * 5, arrivals(EDGES)),
+        (GATConv(20, 4, heads=3), 3 * LOOPED.shape[1] * 12, FIRED * 12),
+    ],
+    ids=str,
 )
-def test_convolutions(conv: nn.Module, edges: int) -> None:
-    """Nine edges that are no loops, and seven loops; GraphSAGE has none, and a second map. GAT adds up what it has mapped."""
+def test_convolutions(conv: nn.Module, macs: int, additions: int) -> None:
     with nn.EnergyMonitor(conv) as energy:
         conv(SPIKES, G)
-    maps = 3 * NODES * 20 * (12 if isinstance(conv, GATConv) else 30) * (2 if isinstance(conv, SAGEConv) else 1)
-    width = 12 if isinstance(conv, GATConv) else 20
-    assert energy.dense_macs == maps + 3 * edges * width
-    assert energy.synaptic_operations > 0
+    assert (energy.macs, energy.synaptic_operations) == (macs, additions)
     assert not energy.unknown
+    with nn.EnergyMonitor(conv) as dense:
+        conv(SPIKES + np.random.default_rng(1).random(SPIKES.shape), G)
+    if not getattr(conv, "packed", False):  # which takes spikes only
+        assert dense.macs == energy.dense_macs == dense.dense_macs
