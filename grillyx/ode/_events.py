@@ -54,7 +54,7 @@ def encode_times(
     if cutoff is not None:
         t = F.where(F.greater(x, _check.number(cutoff, "encode_times", "cutoff")), t, np.inf)
     if bias is not None:
-        t = F.concatenate([t, F.full((*t.shape[:-1], 1), _time(bias, "encode_times", "bias"))], axis=-1)
+        t = F.concatenate([t, np.full((*t.shape[:-1], 1), _time(bias, "encode_times", "bias"), np.float32)], axis=-1)
     return t
 
 
