@@ -58,7 +58,7 @@ void main() {
             e--;
         } else if (at_s == now) {
             float i = current[k * p.rows + s];
-            lv = (i * lv + (uint(s) < p.g_rows ? g[k * p.g_rows + s] : 0.0)) / (i - p.theta);
+            lv = (i * lv + (uint(s) < p.g_rows ? g[k * p.g_rows + s] : 0.0)) / rise(i, p.theta);
             s--;
         } else {
             lv -= g_top * a;

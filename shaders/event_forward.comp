@@ -3,9 +3,9 @@
 #include "common.glsl"
 // Spikes of current-based LIF neurons, event by event; a thread takes a neuron of a sample. Between events V is known in closed
 // form. It can only reach theta on its way up to its maximum, at s* = tau_s y log1p(z)/z, y = (I - V)/I, z = y (tau_s - tau_m)/tau_m,
-// and there it is concave: Newton's steps from the left approach the crossing and never pass it.
+// and there it is concave: Newton's steps from the left approach the crossing and never pass it. After `last` spikes it is done.
 layout(local_size_x = 64) in;
-layout(push_constant) uniform P { uint n, units, each, room, rows, most; float theta, duration; } p;
+layout(push_constant) uniform P { uint n, units, each, room, rows, most, last; float theta, duration; } p;
 layout(binding = 0) readonly buffer Time { float time[]; };   // events of a sample, ascending, (rows, room)
 layout(binding = 1) readonly buffer Slot { uint slot[]; };    // the input that each comes from, times `each`
 layout(binding = 2) readonly buffer Found { uint found[]; };
@@ -33,8 +33,11 @@ void main() {
     float v = 0.0, i = 0.0, t = 0.0, top = 0.0, top_at = 0.0, top_slope = 0.0;
     for (uint e = 0; e <= events; e++) {
         float next = e < events ? min(time[base + e], p.duration) : p.duration;
+        // after a spike, I comes from the last input again, so that roundings do not add up
+        float start = t, length_ = next - t;
+        float since = 0.0, from_ = i;
         for (;;) {
-            float d = next - t, s = 0.0;
+            float d = length_ - since, s = 0.0;
             if (i > max(v, 0.0)) {
                 float y = (i - v) / i, z = y * (tau_s - tau_m) / tau_m;
                 if (z > -1.0) s = min(d, tau_s * y * log1p_ratio(z));
@@ -54,19 +57,20 @@ void main() {
                 if (!(left > 0.0) || !(change > 1e-7 * s)) break;
                 s = min(s + change, furthest);
             }
-            t += s;
-            i *= exp(-b * s);
+            since += s;
+            t = start + since;
+            i = from_ * exp(-b * since);
             v = 0.0;
             if (spikes < p.rows) {
                 y[k * p.rows + spikes] = t;
                 current[k * p.rows + spikes] = i;
             }
-            if (++spikes > p.most) break;
+            if (++spikes > p.most || spikes == p.last) break;
         }
-        if (!(next < p.duration) || spikes > p.most) break;
-        float d = next - t;
+        if (!(next < p.duration) || spikes > p.most || spikes == p.last) break;
+        float d = length_ - since;
         v = v * exp(-a * d) + i * K(d);
-        i = i * exp(-b * d) + w[slot[base + e] / p.each * p.units + unit];
+        i = from_ * exp(-b * length_) + w[slot[base + e] / p.each * p.units + unit];
         t = next;
     }
     for (uint s = spikes; s < p.rows; s++) y[k * p.rows + s] = INFINITY;

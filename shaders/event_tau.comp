@@ -41,7 +41,7 @@ void main() {
         i *= es;
         t = now;
         if (at_s == now) { // before an input at the same time, as forward
-            vec2 dt = -dv / ((i - p.theta) * a);
+            vec2 dt = -dv / (rise(i, p.theta) * a);
             sum += dt * (s < p.g_rows ? g[k * p.g_rows + s] : 0.0);
             dv = -i * a * dt;
             v = 0.0;

@@ -26,18 +26,33 @@ def _times(times: Any, name: str) -> Tensor:
     return times
 
 
-def first_spikes(times: Any, silent: float) -> Tensor:
-    """Return the first spike of each neuron, and `silent`, without a gradient, where there is none.
+def first_spikes(times: Any, silent: float, voltage_max: Any = None, v_threshold: float = 1.0) -> Tensor:
+    """Return the first spike of each neuron, (B, C), and where there is none a time that stands for it.
+
+    That is `silent`, without a gradient; or with the largest potentials ``silent (2 - voltage_max / v_threshold)``, which sinks to `silent`
+    as V rises to the threshold, and so brings silent neurons back.
 
     Args:
         times: (B, C, K), ascending, +inf for none.
-        silent: the time that stands for no spike.
+        silent: the time that stands for no spike, above 0.
+        voltage_max: `EventLIF.voltage_max`, (B, C).
+        v_threshold: the threshold of those neurons.
 
     Raises:
-        ValueError: a wrong shape, or a time that is not positive.
+        ValueError: a wrong shape, or a time or threshold that is not positive.
     """
-    first = _times(times, "first_spikes")[:, :, 0]
-    return F.where(F.less(first, np.inf), first, _positive(silent, "first_spikes", "silent"))
+    times, silent = _times(times, "first_spikes"), _positive(silent, "first_spikes", "silent")
+    late: Any = silent
+    if voltage_max is not None:
+        voltage_max = as_tensor(voltage_max)
+        if voltage_max.shape != times.shape[:2]:
+            raise ValueError(
+                f"first_spikes: voltage_max has the wrong shape, got {voltage_max.shape}; expected {times.shape[:2]}."
+            )
+        slope = silent / _positive(v_threshold, "first_spikes", "v_threshold")
+        late = F.subtract(2.0 * silent, F.multiply(voltage_max, slope))
+    first = times[:, :, 0]
+    return F.where(F.less(first, np.inf), first, late)
 
 
 def spike_charge(times: Any, duration: float, tau: float) -> Tensor:
@@ -69,7 +84,8 @@ class TTFSLoss(_Loss):
         tau0: how far apart first spikes shall be. Default 0.5.
         tau1: what counts as late. Default 6.4.
         alpha: weight of the second term. Default 0.003.
-        silent: the time that stands for a neuron without a spike; it has no gradient. Default ``8 tau1``.
+        silent: the time that stands for a neuron without a spike, see `first_spikes`. Default ``8 tau1``.
+        v_threshold: the threshold of the neurons; only used with voltage_max. Default 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Source: Wunderlich and Pehle, 2021; the cross-entropy of first spikes is that of Mostafa, "Supervised learning based on temporal
@@ -77,7 +93,8 @@ class TTFSLoss(_Loss):
     """
 
     def __init__(
-        self, tau0: float = 0.5, tau1: float = 6.4, alpha: float = 0.003, silent: float | None = None, reduction: str = "mean"
+        self, tau0: float = 0.5, tau1: float = 6.4, alpha: float = 0.003, silent: float | None = None,
+        v_threshold: float = 1.0, reduction: str = "mean",
     ) -> None:  # fmt: skip
         super().__init__(reduction)
         self.tau0, self.tau1 = _positive(tau0, "TTFSLoss", "tau0"), _positive(tau1, "TTFSLoss", "tau1")
@@ -85,10 +102,11 @@ class TTFSLoss(_Loss):
         if self.alpha < 0.0:
             raise ValueError(f"TTFSLoss: alpha out of range, got {alpha}; expected at least 0.")
         self.silent = 8.0 * self.tau1 if silent is None else _positive(silent, "TTFSLoss", "silent")
+        self.v_threshold = _positive(v_threshold, "TTFSLoss", "v_threshold")
 
-    def forward(self, times: Any, target: Any) -> Tensor:
-        """(B, C, K), (B,) → (), or (B,) without a reduction."""
-        first = first_spikes(times, self.silent)
+    def forward(self, times: Any, target: Any, voltage_max: Any = None) -> Tensor:
+        """(B, C, K), (B,) → (), or (B,) without a reduction; with (B, C), the largest V, silent neurons learn to fire."""
+        first = first_spikes(times, self.silent, voltage_max, self.v_threshold)
         target = as_tensor(target)
         loss = F.cross_entropy(F.multiply(first, -1.0 / self.tau0), target, reduction=self.reduction)
         if not self.alpha:

@@ -106,6 +106,7 @@ class EventLIF(Module):
             time, would drive V to 2 thresholds, and ``1 / sqrt(M)`` thresholds apart: ``(2 / M, 1 / sqrt(M)) v_threshold / h``, where h is the
             largest V for one spike of weight 1.
         learnable: which of ``"tau_mem"`` and ``"tau_syn"`` are parameters. Default none.
+        single_spike: a neuron is silent after its first spike, as where only first spikes are read. Default False.
 
     Attributes:
         weight: (N, M), a parameter.
@@ -129,7 +130,7 @@ class EventLIF(Module):
     def __init__(
         self, in_features: int, out_features: int, tau_mem: float = 20.0, tau_syn: float = 5.0, v_threshold: float | None = 1.0,
         duration: float | None = None, max_spikes: int = eventprop.MOST_SPIKES, *, weight: tuple[float, float] | None = None,
-        learnable: Sequence[str] = (),
+        learnable: Sequence[str] = (), single_spike: bool = False,
     ) -> None:  # fmt: skip
         name = "EventLIF"
         for what, count in (("in_features", in_features), ("out_features", out_features), ("max_spikes", max_spikes)):
@@ -153,6 +154,7 @@ class EventLIF(Module):
         self.weight = Parameter(random.normal((self.out_features, self.in_features), mean, deviation))
         self.tau_mem = Parameter(mem, requires_grad="tau_mem" in learnable)
         self.tau_syn = Parameter(syn, requires_grad="tau_syn" in learnable)
+        self.single_spike = bool(single_spike)
         self._room = [1]  # spikes of a neuron that memory is reserved for
 
     def forward(self, x: Any) -> Tensor:
@@ -166,8 +168,9 @@ class EventLIF(Module):
         if x.dtype.kind == "b":
             raise TypeError("EventLIF: needs spike times, got booleans. Use encode_times.")
         out, self.voltage_max = _event_lif(
-            x.reshape(*x.shape[:2], -1) if x.ndim == 3 else x.reshape(*x.shape, 1), self.weight, self.tau_mem, self.tau_syn,
-            theta=self.v_threshold or math.inf, duration=self.duration or math.inf, most=self.max_spikes, room=self._room,
+            x if x.ndim == 3 else x.reshape(*x.shape, 1), self.weight, self.tau_mem, self.tau_syn,
+            theta=self.v_threshold or math.inf, duration=self.duration or math.inf, most=self.max_spikes, last=int(self.single_spike),
+            room=self._room,
         )  # fmt: skip
         return out
 

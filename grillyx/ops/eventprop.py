@@ -19,11 +19,12 @@ _SCRATCH = 1 << 24  # words for what the backward pass sends to input spikes, in
 
 
 def event_lif(
-    x: Array, w: Array, tau_mem: Array, tau_syn: Array, *, theta: float, duration: float, most: int, room: list[int]
-) -> Result:
+    x: Array, w: Array, tau_mem: Array, tau_syn: Array, *, theta: float, duration: float, most: int, last: int,
+    room: list[int],
+) -> Result:  # fmt: skip
     """Return ``(spikes (B, N, K), largest V (B, N))`` of N neurons for spikes x (B, M, k) and weights w (N, M).
 
-    K is the largest number of spikes found. `room` holds how many a neuron is first given room for, and keeps the largest
+    K is the largest number of spikes found; a neuron stops after the spike `last`, unless that is 0. `room` holds how many a neuron is first given room for, and keeps the largest
     that was needed: where it is too small, the kernel runs again.
 
     Raises:
@@ -55,7 +56,7 @@ def event_lif(
         y, current = empty((batch, units, rows)), empty((n, rows))
         kernel("event_forward")(
             grid(n), work, **shared, y=y, current=current, count=count, peak=peak, peaked=peaked, summary=summary, n=n,
-            rows=rows, most=most,
+            rows=rows, most=most, last=last or 0xFFFFFFFF,
         )  # fmt: skip
         numbers = summary.numpy()
         _check_input(numbers)

@@ -10,11 +10,12 @@ void set_rates(float mem, float syn) {
     lo = min(a, b);
     gap = abs(a - b);
 }
-// (1 - e^-x) / x for x >= 0
-float psi(float x) {
-    return x < 0.25 ? 1.0 - x * (0.5 - x * (1.0 / 6.0 - x * (1.0 / 24.0 - x * (1.0 / 120.0 - x * (1.0 / 720.0))))) : (1.0 - exp(-x)) / x;
+// near 0 with sinh(x)/x as a series, as the difference of two exponentials would lose digits
+float K(float s) {
+    float x = 0.5 * gap * s, z = x * x, middle = exp(-(lo * s + x));
+    if (z < 1.0) return a * s * middle * (1.0 + z / 6.0 * (1.0 + z / 20.0 * (1.0 + z / 42.0 * (1.0 + z / 72.0 * (1.0 + z / 110.0)))));
+    return a * exp(-lo * s) * (1.0 - exp(-gap * s)) / gap;
 }
-float K(float s) { return a * s * exp(-lo * s) * psi(gap * s); }
 // how K changes with a and with b: of G = K / a, (dG/d lo, dG/d hi) = -s^2 e^(-lo s) (chi, xi)
 vec2 K_slopes(float s) {
     float x = gap * s, e = exp(-x), chi, xi;
@@ -29,3 +30,6 @@ vec2 K_slopes(float s) {
     vec2 g = base * (a <= b ? vec2(chi, xi) : vec2(xi, chi));
     return vec2(K(s) / a + a * g.x, a * g.y);
 }
+// tau_m V' at a spike. V only just reaches theta at a maximum with V'' = -theta / (tau_m tau_s); one that is higher by a rounding has
+// this slope at theta, and less is not seen in floats.
+float rise(float i, float theta) { return max(i - theta, theta * sqrt(2.4e-7 * tau_m / tau_s)); }

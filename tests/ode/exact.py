@@ -38,21 +38,19 @@ class Neuron:
             at = first
             while at < last:
                 grid = np.linspace(at, last, 300)
-                v = self.potential(grid, reset) - threshold
-                v[0] = min(v[0], -1e-300)  # right at a reset
+                v = self.potential(grid, reset)
                 k = int(np.argmax(v))
-                if threshold - max(v[k], -1e9) and 0 < k < len(grid) - 1:  # a maximum between the points of the grid
+                where, highest = grid[k], v[k]
+                if 0 < k < len(grid) - 1 and highest < threshold:  # the maximum lies between the points of the grid
                     found = optimize.minimize_scalar(
                         lambda t, r=reset: -self.potential([t], r)[0], bounds=(grid[k - 1], grid[k + 1]), method="bounded",
                         options={"xatol": 1e-12},
                     )  # fmt: skip
-                    highest, where = -found.fun, found.x
-                else:
-                    highest, where = v[k] + threshold, grid[k]
+                    where, highest = found.x, -found.fun
                 top = max(top, highest)
                 if highest < threshold:
                     break
-                cross = np.flatnonzero(v >= 0.0)
+                cross = np.flatnonzero(v >= threshold)
                 where = grid[cross[0]] if len(cross) else where
                 at = reset = optimize.brentq(
                     lambda t, r=reset: self.potential([t], r)[0] - threshold, at, where, xtol=1e-14, rtol=1e-15
