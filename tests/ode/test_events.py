@@ -159,16 +159,16 @@ def test_order_and_layout_do_not_matter() -> None:
 
 
 def test_many_events_of_a_sample(poisoned: None) -> None:
-    """Longer than a workgroup, and ties: 3,000 spikes on a grid of 500 times."""
+    """Longer than a workgroup, with ties: 600 spikes of 60 inputs on a grid of 200 times."""
     rng = np.random.default_rng(0)
-    x = np.full((2, 300, 12), INF)
-    x[:, :, :10] = rng.integers(0, 500, (2, 300, 10)) / 4.0
-    w = rounded(rng.normal(0.03, 0.1, (3, 300)))
+    x = np.full((2, 60, 12), INF)
+    x[:, :, :10] = rng.integers(0, 200, (2, 60, 10)) / 4.0
+    w = rounded(rng.normal(0.1, 0.2, (2, 60)))
     y = layer(w)(x).numpy()
     want, _ = exact.layer(x, w)
     np.testing.assert_array_equal(np.isfinite(y), np.isfinite(want))
-    assert np.isfinite(y).sum() > 100
-    np.testing.assert_allclose(finite(y), finite(want), atol=5e-3)
+    assert np.isfinite(y).sum() > 20
+    np.testing.assert_allclose(finite(y), finite(want), atol=1e-3)
 
 
 def test_pieces_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
