@@ -29,8 +29,8 @@ def _times(times: Any, name: str) -> Tensor:
 def first_spikes(times: Any, silent: float, voltage_max: Any = None, v_threshold: float = 1.0) -> Tensor:
     """Return the first spike of each neuron, (B, C), and where there is none a time that stands for it.
 
-    That is `silent`, without a gradient; or with the largest potentials ``silent (2 - voltage_max / v_threshold)``, which sinks to `silent`
-    as V rises to the threshold, and so brings silent neurons back.
+    That is `silent`, without a gradient; or with the largest potentials ``silent (2 - voltage_max / v_threshold)``,
+    which sinks to `silent` as V rises to the threshold, and so brings silent neurons back.
 
     Args:
         times: (B, C, K), ascending, +inf for none.
@@ -58,8 +58,8 @@ def first_spikes(times: Any, silent: float, voltage_max: Any = None, v_threshold
 def spike_charge(times: Any, duration: float, tau: float) -> Tensor:
     """Return a count of spikes that their times can change: ``sum_k 1 - exp(-(duration - t_k) / tau)``, (B, C).
 
-    It is the charge that a synapse of time constant tau has delivered by the end: nearly 1 for each spike well before it, and 0 for one
-    right then. Spikes after the end count for nothing.
+    It is the charge that a synapse of time constant tau has delivered by the end: nearly 1 for each spike well before
+    it, and 0 for one right then. Spikes after the end count for nothing.
 
     Args:
         times: (B, C, K), +inf for none.
@@ -88,8 +88,8 @@ class TTFSLoss(_Loss):
         v_threshold: the threshold of the neurons; only used with voltage_max. Default 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
-    Source: Wunderlich and Pehle, 2021; the cross-entropy of first spikes is that of Mostafa, "Supervised learning based on temporal
-    coding in spiking neural networks", 2018.
+    Source: Wunderlich and Pehle, 2021; the cross-entropy of first spikes is that of Mostafa, "Supervised learning
+    based on temporal coding in spiking neural networks", 2018.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class TTFSLoss(_Loss):
         self.v_threshold = _positive(v_threshold, "TTFSLoss", "v_threshold")
 
     def forward(self, times: Any, target: Any, voltage_max: Any = None) -> Tensor:
-        """(B, C, K), (B,) → (), or (B,) without a reduction; with (B, C), the largest V, silent neurons learn to fire."""
+        """(B, C, K), (B,), and perhaps (B, C), the largest V → (), or (B,) without a reduction."""
         first = first_spikes(times, self.silent, voltage_max, self.v_threshold)
         target = as_tensor(target)
         loss = F.cross_entropy(F.multiply(first, -1.0 / self.tau0), target, reduction=self.reduction)

@@ -23,7 +23,8 @@ def encode_times(
 ) -> Tensor:  # fmt: skip
     """Return a spike time for each value: +inf where there is none.
 
-    ``"direct"``: ``t = t_max x``. ``"latency"``: ``t = t_max (1 - x)``, so that large values come first, as with images.
+    ``"direct"``: ``t = t_max x``. ``"latency"``: ``t = t_max (1 - x)``, so that large values come first, as with
+    images.
 
     Examples:
         >>> encode_times([[0.0, 0.25, 1.0]], 20.0, "latency", cutoff=0.1, bias=0.0).numpy()
@@ -80,12 +81,12 @@ def _response(tau_mem: float, tau_syn: float) -> float:
 
 
 class EventLIF(Module):
-    """Leaky integrate-and-fire neurons with exponential synapses in continuous time: spike times in, exact spike times out.
+    """Leaky integrate-and-fire neurons with exponential synapses, from spike times to exact spike times.
 
-    ``tau_mem V' = I - V``, ``tau_syn I' = -I``; an input spike adds its weight to I, and V goes to 0 when it reaches the threshold
-    (there is no refractory time; I goes on). Between events both are known in closed form: the kernel goes from event to event, and
-    finds each crossing by Newton's method, which here cannot fail. Gradients are exact (EventProp): of the weights, of the times of the input
-    spikes and, where they are learnable, of the time constants.
+    ``tau_mem V' = I - V``, ``tau_syn I' = -I``; an input spike adds its weight to I, and V goes to 0 when it reaches
+    the threshold (there is no refractory time; I goes on). Between events both are known in closed form: the kernel
+    goes from event to event, and finds each crossing by Newton's method, which here cannot fail. Gradients are exact
+    (EventProp): of the weights, of the times of the input spikes and, where they are learnable, of the time constants.
 
     Examples:
         >>> layer = grillyx.ode.EventLIF(2, 1, tau_mem=20.0, tau_syn=5.0)
@@ -99,12 +100,12 @@ class EventLIF(Module):
         tau_mem: time constant of the membrane, in any unit that all times share. Default 20, such as ms.
         tau_syn: time constant of the synapses. Default 5. Both may be equal.
         v_threshold: where a neuron fires. None for neurons that never do, to be read by `voltage_max`. Default 1.
-        duration: when the simulation ends: nothing from then on counts, but a spike right then. None, the default: it goes on until
-            nothing can happen any more.
+        duration: when the simulation ends: nothing from then on counts, but a spike right then. None, the default: it
+            goes on until nothing can happen any more.
         max_spikes: a neuron that fires more often is an error, as nothing is ever dropped. At most 1024, the default.
-        weight: mean and standard deviation of the first weights, normal. By default such that all inputs together, at the same
-            time, would drive V to 2 thresholds, and ``1 / sqrt(M)`` thresholds apart: ``(2 / M, 1 / sqrt(M)) v_threshold / h``, where h is the
-            largest V for one spike of weight 1.
+        weight: mean and standard deviation of the first weights, normal. By default such that all inputs together, at
+            the same time, would drive V to 2 thresholds, and ``1 / sqrt(M)`` thresholds apart: ``(2 / M, 1 / sqrt(M))
+            v_threshold / h``, where h is the largest V for one spike of weight 1.
         learnable: which of ``"tau_mem"`` and ``"tau_syn"`` are parameters. Default none.
         single_spike: a neuron is silent after its first spike, as where only first spikes are read. Default False.
 
@@ -112,17 +113,19 @@ class EventLIF(Module):
         weight: (N, M), a parameter.
         tau_mem: (), a parameter or a number on the device.
         tau_syn: likewise.
-        voltage_max: the largest V of each neuron over time in the last call, (B, N), differentiable; the threshold, without a gradient, where
-            the neuron fired.
+        voltage_max: the largest V of each neuron over time in the last call, (B, N), differentiable; the threshold,
+            without a gradient, where the neuron fired.
 
-    Shape: times ``(B, M)``, or ``(B, M, k)`` for up to k spikes of an input, in any order, with +inf for none → ``(B, N, K)``, ascending,
-        +inf behind the last; K is the largest number of spikes in the batch, at least 1.
+    Shape: times ``(B, M)``, or ``(B, M, k)`` for up to k spikes of an input, in any order, with +inf for none →
+        ``(B, N, K)``, ascending, +inf behind the last; K is the largest number of spikes in the batch, at least 1.
 
     Raises:
-        ValueError: time constants, threshold or duration that are not positive; an unknown name in `learnable`; when called, a wrong shape,
-            a time that is NaN or below 0, more than `max_spikes` spikes, more than 16,384 input spikes in a sample.
+        ValueError: time constants, threshold or duration that are not positive; an unknown name in `learnable`; when
+            called, a wrong shape, a time that is NaN or below 0, more than `max_spikes` spikes, more than 16,384 input
+            spikes in a sample.
 
-    Source: Wunderlich and Pehle, "Event-based backpropagation can compute exact gradients for spiking neural networks", 2021.
+    Source: Wunderlich and Pehle, "Event-based backpropagation can compute exact gradients for spiking neural
+    networks", 2021.
     """
 
     voltage_max: Tensor | None = None

@@ -24,8 +24,9 @@ def event_lif(
 ) -> Result:  # fmt: skip
     """Return ``(spikes (B, N, K), largest V (B, N))`` of N neurons for spikes x (B, M, k) and weights w (N, M).
 
-    K is the largest number of spikes found; a neuron stops after the spike `last`, unless that is 0. `room` holds how many a neuron is first given room for, and keeps the largest
-    that was needed: where it is too small, the kernel runs again.
+    K is the largest number of spikes found; a neuron stops after the spike `last`, unless that is 0. `room` holds how
+    many a neuron is first given room for, and keeps the largest that was needed: where it is too small, the kernel
+    runs again.
 
     Raises:
         ValueError: a time below 0 or NaN; time constants that are not positive; more spikes than fit.

@@ -3,6 +3,8 @@ crossings by a search on a fine grid and scipy's brentq. Nothing is carried from
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy import integrate, optimize
 
@@ -34,7 +36,7 @@ class Neuron:
         """Return the spike times and the largest V."""
         spikes, top, reset = [], 0.0, 0.0
         ends = [*np.unique(self.times[self.times < duration]), duration]
-        for first, last in zip(ends[:-1], ends[1:], strict=True):
+        for first, last in itertools.pairwise(ends):
             at = first
             while at < last:
                 grid = np.linspace(at, last, 300)

@@ -59,7 +59,9 @@ def test_time_to_first_spike(reduction: str) -> None:
 
 def test_silent_neurons_come_back() -> None:
     loss = ode.TTFSLoss(2.0, 5.0, 0.1, silent=40.0, v_threshold=1.5)
-    compare(lambda t, v: loss(t, LABELS, v), lambda t, v: np.mean(ttfs(t, v, 2.0, 5.0, 0.1, 40.0, 1.5)), spikes(), V_MAX)
+    compare(
+        lambda t, v: loss(t, LABELS, v), lambda t, v: np.mean(ttfs(t, v, 2.0, 5.0, 0.1, 40.0, 1.5)), spikes(), V_MAX
+    )
 
 
 def test_without_the_second_term() -> None:
@@ -73,7 +75,9 @@ def charge(t, end=25.0, tau=4.0):
 def test_spike_charge() -> None:
     compare(lambda t: ode.spike_charge(t, 25.0, 4.0), charge, spikes(1))
     t = np.array([[[0.0, 5.0, 10.0, 10.5, INF]]])
-    np.testing.assert_allclose(ode.spike_charge(t, 10.0, 0.01).numpy(), [[2.0]])  # the one at the end counts for nothing yet
+    np.testing.assert_allclose(
+        ode.spike_charge(t, 10.0, 0.01).numpy(), [[2.0]]
+    )  # the one at the end counts for nothing yet
 
 
 def test_spike_counts() -> None:
@@ -114,7 +118,8 @@ def test_encoded_times() -> None:
 @pytest.mark.parametrize(
     ("x", "options", "message"),
     [
-        ([1.5], {}, "values out of range, got from 1.5 to 1.5"), ([-0.1], {}, "values out of range"), ([np.nan], {}, "values out of range"),
+        ([1.5], {}, "values out of range, got from 1.5 to 1.5"), ([-0.1], {}, "values out of range"),
+        ([np.nan], {}, "values out of range"),
         ([0.5], {"t_max": -1.0}, "t_max out of range, got -1.0"), ([0.5], {"t_max": INF}, "t_max must be finite"),
         ([0.5], {"method": "rank"}, "unknown method, got 'rank'"), ([0.5], {"bias": -1.0}, "bias out of range"),
     ],
