@@ -110,7 +110,7 @@ def draw_spikes(ax: Any, network: nn.Module, x: np.ndarray, data: str) -> None:
     ):
         unit, k = np.nonzero(np.isfinite(times))
         marker, size = ("|", 40) if len(times) <= 10 else (".", 6)
-        ax.scatter(times[unit, k], base + height * (unit + 0.5) / len(times), size, colour, marker)
+        ax.scatter(times[unit, k], base + height * (unit + 0.5) / len(times), size, colour, marker=marker)
         ax.text(-0.02, base + height / 2, name, transform=ax.get_yaxis_transform(), ha="right", va="center")
         base += height
         ax.axhline(base, color="#e9edf2", linewidth=0.8)
@@ -136,7 +136,7 @@ def draw_plane(axes: Any, network: nn.Module, split: datasets.Split, answers: np
         shown = split.x_test[split.y_test == k]
         axes[0].scatter(shown[:, 0], shown[:, 1], s=3, color=colour)
     axes[0].scatter(*split.x_test[wrong, :2].T, s=28, facecolor="none", edgecolor="black", linewidth=0.8)
-    axes[0].set(title="answers, and test points (circled: wrong)", xticks=[], yticks=[])
+    axes[0].set(title="answers (circled: wrong)", xticks=[], yticks=[])
     for k, ax in enumerate(axes[1:]):
         when = np.full(inside.shape, np.nan)
         when[inside] = np.where(times[:, k] <= DURATION, times[:, k], np.nan)
@@ -158,7 +158,7 @@ def draw(network: nn.Module, split: datasets.Split, history: dict[str, list[floa
     names = ["yang", "yin", "dot"] if args.data == "yin-yang" else ["a 0", "a 1", "a 2"]
     for ax, row, name in zip(axes[0, 1:], chosen, names, strict=True):
         draw_spikes(ax, network, split.x_test[row], args.data)
-        ax.set(title=f"spikes for {name}", xlim=(-1, DURATION if args.data == "digits" else 45))
+        ax.set(title=f"spikes for {name}", xlim=(-1, 45))
     if args.data == "yin-yang":
         draw_plane(axes[1], network, split, answers)
     else:

@@ -15,6 +15,7 @@ from grillyx.ops.rows import set_rows
 from grillyx.ops.shape import fill, permuted, sliced
 
 MOST_SPIKES = 1024  # of a neuron: each takes up to 25 rounds of a thread's loops, and an event takes one
+_MOST_PLACES = 64 * LONGEST_LOOP  # of a sample: 64 threads look for its spikes
 _SCRATCH = 1 << 24  # words for what the backward pass sends to input spikes, in one piece of the batch
 
 
@@ -35,6 +36,11 @@ def event_lif(
     batch, inputs, each = x.shape
     units, slots = w.shape[0], inputs * each
     n = batch * units
+    if each > LONGEST_LOOP or slots > _MOST_PLACES:
+        raise ValueError(
+            f"EventLIF: too much room for spikes, got shape {x.shape}; expected at most {LONGEST_LOOP:,} for an input and "
+            f"{_MOST_PLACES:,} for a sample, +inf included. Leave out what is +inf everywhere."
+        )
     if n == 0 or slots == 0:
         silent = fill((batch, units, 1), np.inf), fill((batch, units), 0.0)
         return silent, lambda g, g_peak: tuple(fill(v.shape, 0.0) for v in (x, w, tau_mem, tau_syn))
@@ -48,7 +54,14 @@ def event_lif(
     if slots > LONGEST_LOOP:
         _check_input(summary.numpy())
     across = permuted(w, (1, 0))
-    shared = {"time": time, "slot": slot, "found": found, "w": across, "tau_mem": tau_mem, "tau_syn": tau_syn}
+    shared: dict[str, Any] = {
+        "time": time,
+        "slot": slot,
+        "found": found,
+        "w": across,
+        "tau_mem": tau_mem,
+        "tau_syn": tau_syn,
+    }
     shared |= {"units": units, "each": each, "room": events, "theta": theta, "duration": duration}
     work = 16 * n * min(events, slots)
     count, peak, peaked = empty((n,), UINT), empty((batch, units)), empty((n, 2))

@@ -280,11 +280,18 @@ def test_wrong_inputs(x, message: str) -> None:
 def test_too_much_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 3 spikes"):
         layer([[100.0]], max_spikes=3)([[0.0]])
-    x = np.zeros((1, 1, LONGEST_LOOP + 1))
-    with pytest.raises(ValueError, match="got 16,385; expected at most 16,384"):
-        layer([[1.0]])(x)
-    x[0, 0, 5:] = INF  # as many places, but few spikes
-    np.testing.assert_allclose(layer([[3.0]])(x).numpy(), exact.layer(x, np.array([[3.0]]))[0], atol=1e-5)
+    for shape in ((1, 1, LONGEST_LOOP + 1), (1, 65, LONGEST_LOOP)):
+        with pytest.raises(ValueError, match="too much room for spikes"):
+            ode.EventLIF(shape[1], 1)(np.zeros(shape))
+    x = np.zeros((1, 2, LONGEST_LOOP))
+    with pytest.raises(ValueError, match="got 32,768; expected at most 16,384"):
+        layer([[1.0, 1.0]])(x)
+    x[:, :, 5:] = INF  # as many places, but few spikes
+    own, w = layer([[2.0, 1.0]]), np.array([[2.0, 1.0]])
+    y = own(x)
+    np.testing.assert_allclose(y.numpy(), exact.layer(x, w)[0], atol=1e-4)
+    y.sum().backward()
+    near(own.weight.grad.numpy(), difference(lambda v: exact.layer(x, v)[0].sum(), w))
     with pytest.raises(TypeError, match="booleans"):
         layer([[1.0]])(np.ones((1, 1), bool))
 
