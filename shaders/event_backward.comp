@@ -42,8 +42,9 @@ void main() {
         float now = max(at_e, max(at_s, at_top));
         if (lv != 0.0 || li != 0.0) { // else t may still be infinite
             float d = t - now;
-            li = li * exp(-b * d) + lv * (tau_m / tau_s) * K(d);
-            lv *= exp(-a * d);
+            float em = exp(-a * d), es = exp(-b * d);
+            li = li * es + lv * (tau_m / tau_s) * K_of(d, em, es);
+            lv *= em;
         }
         t = now;
         if (at_e == now) {

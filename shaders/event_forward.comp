@@ -36,24 +36,35 @@ void main() {
         // after a spike, I comes from the last input again, so that roundings do not add up
         float start = t, length_ = next - t;
         float since = 0.0, from_ = i;
+        float em, es, v_end, i_end;
         for (;;) {
-            float d = length_ - since, s = 0.0;
-            if (i > max(v, 0.0)) {
+            float d = length_ - since, s = 0.0, high = v;
+            em = exp(-a * d);
+            es = exp(-b * d);
+            i_end = i * es;
+            v_end = d < INFINITY ? v * em + i * K_of(d, em, es) : 0.0;
+            if (i <= max(v, 0.0)) break; // V only falls, or stays below 0
+            if (i_end > v_end && d < INFINITY) { // it rises to the end
+                s = d;
+                high = v_end;
+            } else {
                 float y = (i - v) / i, z = y * (tau_s - tau_m) / tau_m;
-                if (z > -1.0) s = min(d, tau_s * y * log1p_ratio(z));
+                if (z > -1.0) {
+                    s = min(d, tau_s * y * log1p_ratio(z));
+                    high = v * exp(-a * s) + i * K(s);
+                }
             }
-            float high = v * exp(-a * s) + i * K(s);
             if (high > top) {
                 top = high;
                 top_at = t + s;
-                top_slope = s < d ? 0.0 : (i * exp(-b * s) - high) * a;
+                top_slope = s < d ? 0.0 : (i_end - high) * a;
             }
             if (high < p.theta || s <= 0.0) break;
             float furthest = s;
             s = 0.0;
             for (uint step_ = 0; step_ < 24; step_++) {
-                float now = v * exp(-a * s) + i * K(s), left = p.theta - now;
-                float change = left / ((i * exp(-b * s) - now) * a);
+                float em = exp(-a * s), es = exp(-b * s), now = v * em + i * K_of(s, em, es), left = p.theta - now;
+                float change = left / ((i * es - now) * a);
                 if (!(left > 0.0) || !(change > 1e-7 * s)) break;
                 s = min(s + change, furthest);
             }
@@ -68,9 +79,8 @@ void main() {
             if (++spikes > p.most || spikes == p.last) break;
         }
         if (!(next < p.duration) || spikes > p.most || spikes == p.last) break;
-        float d = length_ - since;
-        v = v * exp(-a * d) + i * K(d);
-        i = from_ * exp(-b * length_) + w[slot[base + e] / p.each * p.units + unit];
+        v = v_end;
+        i = i_end + w[slot[base + e] / p.each * p.units + unit];
         t = next;
     }
     for (uint s = spikes; s < p.rows; s++) y[k * p.rows + s] = INFINITY;

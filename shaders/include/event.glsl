@@ -11,11 +11,12 @@ void set_rates(float mem, float syn) {
     gap = abs(a - b);
 }
 // near 0 with sinh(x)/x as a series, as the difference of two exponentials would lose digits
-float K(float s) {
-    float x = 0.5 * gap * s, z = x * x, middle = exp(-(lo * s + x));
-    if (z < 1.0) return a * s * middle * (1.0 + z / 6.0 * (1.0 + z / 20.0 * (1.0 + z / 42.0 * (1.0 + z / 72.0 * (1.0 + z / 110.0)))));
-    return a * exp(-lo * s) * (1.0 - exp(-gap * s)) / gap;
+float K_of(float s, float em, float es) { // em, es: e^(-a s), e^(-b s)
+    float x = 0.5 * gap * s, z = x * x;
+    if (z < 1.0) return a * s * sqrt(em * es) * (1.0 + z / 6.0 * (1.0 + z / 20.0 * (1.0 + z / 42.0 * (1.0 + z / 72.0 * (1.0 + z / 110.0)))));
+    return a * abs(em - es) / gap;
 }
+float K(float s) { return K_of(s, exp(-a * s), exp(-b * s)); }
 // how K changes with a and with b: of G = K / a, (dG/d lo, dG/d hi) = -s^2 e^(-lo s) (chi, xi)
 vec2 K_slopes(float s) {
     float x = gap * s, e = exp(-x), chi, xi;
