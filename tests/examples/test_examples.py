@@ -146,3 +146,11 @@ def test_graph(tmp_path: Path) -> None:
     assert accuracy(printed) > 0.85
     assert is_png(tmp_path / "runs" / "graph" / "graph.png")
     assert (tmp_path / "runs" / "graph" / "network.safetensors").is_file()
+
+
+@pytest.mark.parametrize(("data", "epochs", "least"), [("yin-yang", "3", 0.8), ("digits", "3", 0.75)])
+def test_spike_times(data: str, epochs: str, least: float, tmp_path: Path) -> None:
+    printed = run("yin_yang.py", tmp_path, "--data", data, "--epochs", epochs, "--out", "here")
+    assert accuracy(printed) > least
+    assert is_png(tmp_path / "here" / "spike_times.png")
+    assert (tmp_path / "here" / "network.safetensors").stat().st_size > 1000
