@@ -89,7 +89,7 @@ void main() {
     float t = clock[i], t_low = clock[p.m + i], h = clock[2 * p.m + i], last = clock[3 * p.m + i], quiet = clock[4 * p.m + i];
     uint at = mark[i], status = RUNNING, tried = mark[2 * p.m + i], steps = mark[3 * p.m + i], refused = mark[4 * p.m + i];
     uint next = mark[5 * p.m + i], kept = 0;
-    bool below = mark[6 * p.m + i] == 1, fresh = true;
+    bool below = mark[6 * p.m + i] == 1, fresh = true, again = false;
     if (steps == 0 && at == 0 && tried == 0) {
         c0 = current[i];
         if (mark[6 * p.m + i] == 2) below = margin(p.start, c0, y) < 0.0; // not known from an earlier run
@@ -137,13 +137,15 @@ void main() {
             accepted = finite(error) && finite(z) && error <= 1.0;
             if (!accepted) {
                 refused++;
+                again = true;
                 h = step * (finite(error) && finite(z) ? max(0.2, 0.9 * pow(error, -1.0 / (ORDER + 1.0))) : 0.2);
                 if (h < FLOOR * p.interval) status = finite(error) ? TOO_SMALL : NOT_FINITE;
             } else {
                 // a controller with memory (Gustafsson's, with Hairer's exponents)
                 float small = max(error, 1e-6);
                 float factor = 0.9 * pow(small, -(1.0 / (ORDER + 1.0) - 0.03)) * pow(last, 0.04);
-                grown = step * clamp(factor, 0.2, 5.0);
+                grown = step * clamp(factor, 0.2, again ? 1.0 : 5.0); // not longer right after a refusal
+                again = false;
                 if (cut) grown = max(h, grown);
                 last = max(small, 1e-4);
                 border = cut && stop == left;
