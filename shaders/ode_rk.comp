@@ -82,7 +82,11 @@ float search(float t, float y[N], float h, float poly[4][N], float x0, float x1,
 }
 void main() {
     uint i = thread();
-    if (i >= p.m || mark[p.m + i] != RUNNING) return;
+    if (i >= p.m) return;
+    if (mark[p.m + i] != RUNNING) {
+        mark[7 * p.m + i] = 0; // its slots were read after the dispatch before
+        return;
+    }
     for (uint k = 0; k < USER_PARAMETERS; k++) q[k] = parameters[p.spread == 1 ? k * p.m + i : k];
     float y[N], low[N], k[MOST][N];
     EACH(s) { y[s] = state[s * p.m + i]; low[s] = state[(N + s) * p.m + i]; }

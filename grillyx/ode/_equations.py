@@ -65,7 +65,9 @@ class Dynamics:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         _check_class(cls)
-        if "_line" not in cls.__dict__ and {"parameters", "derivative", "spike", "reset", "refractory"} & set(cls.__dict__):
+        if "_line" not in cls.__dict__ and {"parameters", "derivative", "spike", "reset", "refractory"} & set(
+            cls.__dict__
+        ):
             cls._line = None  # it is no longer the model that was compiled beforehand
         keyword = inspect.Parameter.KEYWORD_ONLY
         cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -171,7 +173,9 @@ def _spread(value: np.ndarray, shape: tuple[int, ...], name: str, what: str) -> 
 def _check_class(cls: type[Dynamics]) -> None:
     name = cls.__name__
     if not cls.derivative:
-        raise TypeError(f"{name}: derivative is empty; expected an expression for each state, such as {{'V': '-V / tau'}}.")
+        raise TypeError(
+            f"{name}: derivative is empty; expected an expression for each state, such as {{'V': '-V / tau'}}."
+        )
     for word in (*cls.derivative, *cls.parameters):
         if not _NAME.fullmatch(word) or word in _TAKEN or word.startswith("gl_"):
             raise TypeError(

@@ -107,7 +107,12 @@ def integrate(
         progress = ode_rk.Progress.start(dynamics.start(shape, initial or {}, _NAME))
         start = 0.0
     limits = ode_rk.Limits(
-        length, min(longest, ode_rk.SAMPLES_A_STEP * length / samples if samples else length), relative, absolute, start, attempts
+        length,
+        min(longest, ode_rk.SAMPLES_A_STEP * length / samples if samples else length),
+        relative,
+        absolute,
+        start,
+        attempts,
     )
     kept: list[ode_rk.Outcome] = []
     values = _run(

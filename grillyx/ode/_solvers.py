@@ -47,7 +47,9 @@ class Solver:
                 f"than c, e and p, of which there are as many as stages, 2 to {_STAGES}."
             )
         if any(len(row) != k + 1 for k, row in enumerate(self.a)) or len({len(row) for row in self.p}) != 1:
-            raise ValueError(f"{say}: row i of a has i + 1 entries, from the second stage on, and all rows of p are equally long.")
+            raise ValueError(
+                f"{say}: row i of a has i + 1 entries, from the second stage on, and all rows of p are equally long."
+            )
         if not 1 <= len(self.p[0]) <= 4:
             raise ValueError(f"{say}: a polynomial has 1 to 4 coefficients, got {len(self.p[0])}.")
         if self.order < 1:

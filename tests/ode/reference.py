@@ -49,7 +49,12 @@ def of(o: ode.Dynamics) -> Reference:
             ]
         case ode.AdEx():
             rates = lambda t, y, i: [
-                (-o.g_L * (y[0] - o.E_L) + o.g_L * o.Delta_T * math.exp(min((y[0] - o.V_T) / o.Delta_T, 200)) - y[1] + i)
+                (
+                    -o.g_L * (y[0] - o.E_L)
+                    + o.g_L * o.Delta_T * math.exp(min((y[0] - o.V_T) / o.Delta_T, 200))
+                    - y[1]
+                    + i
+                )
                 / o.C_m,
                 (o.a * (y[0] - o.E_L) - y[1]) / o.tau_w,
             ]
@@ -61,7 +66,10 @@ def of(o: ode.Dynamics) -> Reference:
     top = o.values.get("V_th", o.values.get("V_peak"))
     add = o.values.get("b", 0.0) if isinstance(o, ode.AdEx) else 0.0
     return Reference(
-        rates, lambda y: y[0] - top, lambda y: [o.V_reset, *(x + add for x in y[1:])], o.values.get("t_ref", np.zeros(())).item()
+        rates,
+        lambda y: y[0] - top,
+        lambda y: [o.V_reset, *(x + add for x in y[1:])],
+        o.values.get("t_ref", np.zeros(())).item(),
     )
 
 
