@@ -59,7 +59,7 @@ class Progress:
     def again(self) -> Progress:
         """Go on from where all neurons have finished; this object is left as it is."""
         mark = self.mark.numpy()
-        return Progress(*map(_copy, (self.state, self.clock)), _marks(mark.shape[1], mark[_BELOW]))
+        return Progress(_copy(self.state), _copy(self.clock), _marks(mark.shape[1], mark[_BELOW]))
 
 
 def _copy(x: Array) -> Array:
