@@ -16,6 +16,7 @@ ORDER = [
     "nn",
     "learning",
     "graph",
+    "ode",
     "io",
     "plot",
     "convert",

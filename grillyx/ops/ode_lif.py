@@ -1,0 +1,249 @@
+"""Leaky neurons in continuous time, in closed form: counts, spike times, voltages, and their exact gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grillyx.engine.array import FLOAT, Array, duplicate, empty, from_numpy
+from grillyx.engine.device import Device
+from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.gemm import NN, TN, product
+from grillyx.ops.gemm_plan import body
+from grillyx.ops.pointwise import combine
+from grillyx.ops.reduce import reduced
+from grillyx.ops.shape import fill, joined, sliced
+
+_AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
+_ROWS = 8  # rows of a thread that works by itself
+_fused: dict[Device, bool] = {}
+
+
+class Leaky(NamedTuple):
+    """The neuron's constants, in float64."""
+
+    v_rest: float
+    tau_mem: float
+    C_mem: float
+    v_threshold: float
+    v_reset: float
+
+
+@dataclass
+class Trace:
+    """What a run leaves beside its differentiable results.
+
+    Attributes:
+        low: of the voltages at the beginning, and then at the end: what a float cannot hold of them.
+        wanted: whether spike times are.
+    """
+
+    low: Array | None = None
+    wanted: bool = False
+
+
+def pair(value: float) -> tuple[float, float]:
+    """Return a float64 as the sum of two float32."""
+    high = float(np.float32(value))
+    return high, float(np.float32(value - high))
+
+
+def fused(device: Device) -> bool:
+    """Tell whether the device's ``fma`` rounds once, which Vulkan leaves open; tried once."""
+    found = _fused.get(device)
+    if found is None:
+        one = 1.0 + 2.0**-12
+        x, y = from_numpy(np.array([one, one], np.float32)), empty((1,))
+        kernel("fused")((1, 1, 1), 12, x=x, y=y)
+        found = _fused[device] = float(y.numpy()[0]) == 2.0**-24
+    return found
+
+
+def _squares(x: Array) -> Array:
+    return reduced(x, [1], "sum_of_squares")
+
+
+class _Currents:
+    """``x W^T`` as pairs of floats, for some rows of x at a time."""
+
+    def __init__(self, x: Array, x_low: Array | None, w: Array, w_low: Array | None) -> None:
+        self.x, self.w, self.x_low, self.w_low = x, w, x_low, w_low
+        self.xx, self.ww = _squares(x), _squares(w)
+
+    def rows(self, begin: int, count: int) -> tuple[Array, Array]:
+        x, w = self.x, self.w
+        (n, m), device = w.shape, w.storage.device
+        high, low = empty((count, n)), empty((count, n))
+        shared = body(device) == "subgroup"
+        sg = device.info.subgroup_size if shared else _ROWS
+        each = 2 if shared and n > sg else 1
+        across = -(-n // (sg * each)) if shared else n
+        tiles = -(-count // sg) * across
+        for first in range(0, m, 4 * LONGEST_LOOP):
+            last = min(first + 4 * LONGEST_LOOP, m)
+            kernel("ode_current_subgroup" if shared else "ode_current")(
+                grid(tiles, 1) if shared else grid(tiles), count * n * (last - first), x=x, x_low=self.x_low or x, w=w,
+                w_low=self.w_low or w, x_squares=self.xx, w_squares=self.ww, current0=high, current1=low, rows=count, n=n,
+                m=m, first=first, last=last, across=across, begin=begin, local_size=sg if shared else 64,
+                FUSED=int(fused(device)), LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None),
+                MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each,
+            )  # fmt: skip
+        return high, low
+
+
+def _constants(v: Leaky, interval: float) -> dict[str, float]:
+    pairs = {
+        "rest": v.v_rest, "gain": v.tau_mem / v.C_mem, "threshold": v.v_threshold, "reset": v.v_reset,
+        "span": interval / v.tau_mem, "decay": math.exp(-interval / v.tau_mem),
+    }  # fmt: skip
+    return {f"{name}{k}": part for name, value in pairs.items() for k, part in enumerate(pair(value))}
+
+
+def ode_lif(
+    x: Array, w: Array, v0: Array | None, *learnt: Array | None, x_low: Array | None, w_low: Array | None, leaky: Leaky,
+    interval: float, keep: bool, trace: Trace,
+) -> Result:  # fmt: skip
+    """Run x (T, B, m) through leaky neurons; the value is ``(counts (T, B, n), voltages (B, n), spikes (S, 4) or None)``.
+
+    Args:
+        x, w: inputs, constant in each interval, and weights (n, m).
+        v0: voltages (B, n) at the beginning; None is `v_rest`.
+        learnt: arrays of one element, in the order of `Leaky`; None where there is no gradient. Their values are in `leaky`.
+        x_low, w_low: what floats cannot hold of x and w.
+        keep: whether to keep what gradients need.
+        trace: what goes in and out beside these.
+
+    Raises:
+        ValueError: there are more spikes than fit into a tensor.
+    """
+    steps, batch, m = x.shape
+    n = w.shape[0]
+    across, rows = batch * n, steps * batch
+    constants, one = _constants(leaky, interval), int(fused(w.storage.device))
+    currents = _Currents(x.reshape((rows, m)), x_low, w, w_low)
+    v, low = _beginning(v0, trace.low, leaky.v_rest, (batch, n))
+    counts = empty((steps, batch, n))
+    kept = keep or trace.wanted
+    starts = (empty((steps, across)), empty((steps, across))) if kept else (v, v)
+    at_once = steps if kept else min(steps, max(_AT_ONCE // across, 8))
+    high_low: tuple[Array, Array] = (v, v)
+    for begin in range(0, steps, at_once):
+        end = min(begin + at_once, steps)
+        high_low = currents.rows(begin * batch, (end - begin) * batch)
+        for first in range(begin, end, LONGEST_LOOP):
+            last = min(first + LONGEST_LOOP, end)
+            kernel("ode_lif")(
+                grid(across), 100 * across * (last - first), current0=high_low[0], current1=high_low[1], v0=v, v1=low,
+                start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=one, KEEP=int(kept),
+                **{"from": begin}, **constants,
+            )  # fmt: skip
+    trace.low = low
+    cells = (*high_low, *starts)
+    spikes = _Spikes(counts, cells, leaky.tau_mem, interval, constants, one) if trace.wanted else None
+    value = counts, v, None if spikes is None else from_numpy(spikes.rows)
+    if not keep:
+        return value, None
+    shape, given = x.shape, v0 is not None
+
+    def pullback(g_counts: Array | None, g_v: Array | None, g_spikes: Array | None) -> Any:
+        gv = fill((batch, n), 0.0) if g_v is None else duplicate(g_v)
+        gi = empty((rows, n))
+        parts = empty((5, across)) if any(p is not None for p in learnt) else None
+        sums = None if spikes is None or g_spikes is None or not spikes.total else spikes.sums(g_spikes)
+        g1, g2 = sums or (gi, gi)
+        ends = range(steps, 0, -LONGEST_LOOP)
+        for last in ends:
+            first = max(last - LONGEST_LOOP, 0)
+            end0, end1 = (v, low) if last == steps else (_row(starts[0], last), _row(starts[1], last))
+            kernel("ode_lif_backward")(
+                grid(across), 100 * across * (last - first), current0=cells[0], current1=cells[1], start0=starts[0],
+                start1=starts[1], end0=end0, end1=end1, counts=counts, g_counts=g_counts or counts, sum=g1, weighted=g2,
+                gv=gv, gi=gi, parts=parts or gv, n=across, first=first, last=last, tau=leaky.tau_mem, capacity=leaky.C_mem,
+                FUSED=one, COUNTS=int(g_counts is not None), TIMES=int(sums is not None), PARTS=int(parts is not None),
+                MORE=int(last < steps), **constants,
+            )  # fmt: skip
+        flat = x.reshape((rows, m))
+        found: list[Any] = [lambda: product(gi, w, NN).reshape(shape), lambda: product(gi, flat, TN), gv if given else None]
+        if parts is None:
+            return (*found, *(None for _ in learnt))
+        total = reduced(parts, [1], "sum")
+        if not given:  # the neurons began at v_rest
+            total = _with_first(total, reduced(gv, [0, 1], "sum"))
+        return *found, *(None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt))
+
+    return value, pullback
+
+
+def _row(x: Array, k: int) -> Array:
+    return sliced(x, [k, 0], [1, 1], (1, x.shape[1]))
+
+
+def _with_first(total: Array, more: Array) -> Array:
+    """Return the sums with `more` added to the first."""
+    return combine(total, joined([more.reshape((1,)), fill((4,), 0.0)], 0, (5,), FLOAT), "add")
+
+
+def _beginning(v0: Array | None, low: Array | None, rest: float, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Return memory that holds the voltages to begin with, which the neurons change."""
+    if v0 is None:
+        high_rest, low_rest = pair(rest)
+        return fill(shape, high_rest), fill(shape, low_rest)
+    return duplicate(v0), fill(shape, 0.0) if low is None else duplicate(low)
+
+
+class _Spikes:
+    """All spikes of a run. They are counted first, so memory for them is exact, and ordered by time on the host."""
+
+    def __init__(
+        self, counts: Array, cells: tuple[Array, ...], tau: float, interval: float, constants: dict[str, float], one: int
+    ) -> None:
+        steps, batch, n = counts.shape
+        numbers = counts.numpy().reshape(-1)
+        self.total = int(numbers.sum(dtype=np.float64))
+        most = counts.storage.device.max_bytes // 16
+        if self.total > most:
+            raise ValueError(
+                f"SpikingODELayer: {self.total:,} spikes are more than a tensor of times can hold; expected at most {most:,}. "
+                "Run fewer intervals at a time, or leave out return_times: counts need no memory for spikes."
+            )
+        self.cell = np.flatnonzero(numbers).astype(np.uint32)
+        fired = numbers[self.cell].astype(np.int64)
+        self.beginning = np.concatenate([[0], np.cumsum(fired)])
+        self.most, self.size = int(fired.max(initial=0)), counts.size
+        self.rows, self.place = np.zeros((0, 4), np.float32), np.zeros(0, np.uint32)
+        if not self.total:
+            return
+        of, order = np.repeat(self.cell, fired), np.arange(self.total) - np.repeat(self.beginning[:-1], fired)
+        times = self._times(of, order.astype(np.uint32), cells, constants, one)
+        step, sample, neuron = np.unravel_index(of, (steps, batch, n))
+        times = interval * step + np.minimum(tau * times, interval)
+        by_time = np.argsort(times, kind="stable")  # they come by interval, sample and neuron
+        self.rows = np.stack([step, sample, neuron, times], 1)[by_time].astype(np.float32)
+        self.place = np.empty(self.total, np.uint32)
+        self.place[by_time] = np.arange(self.total, dtype=np.uint32)
+
+    def _times(
+        self, of: np.ndarray, order: np.ndarray, cells: tuple[Array, ...], constants: dict[str, float], one: int
+    ) -> np.ndarray:
+        """Return the time of each spike since the beginning of its interval, in units of tau."""
+        time0, time1 = empty((self.total,)), empty((self.total,))
+        kernel("ode_lif_times")(
+            grid(self.total), 100 * self.total, current0=cells[0], current1=cells[1], start0=cells[2], start1=cells[3],
+            cell=from_numpy(of), order=from_numpy(order), time0=time0, time1=time1, n=self.total, FUSED=one, **constants,
+        )  # fmt: skip
+        return time0.numpy().astype(np.float64) + time1.numpy()
+
+    def sums(self, g: Array) -> tuple[Array, Array]:
+        """Return for each cell the sum of the gradients of its times, and of the gradients times their order."""
+        first, second = empty((self.size,)), empty((self.size,))
+        place, cell, beginning = (from_numpy(a.astype(np.uint32)) for a in (self.place, self.cell, self.beginning))
+        for begin in range(0, self.most, LONGEST_LOOP):
+            kernel("ode_lif_sums")(
+                grid(self.cell.size), 16 * self.total, gt=g, place=place, beginning=beginning, cell=cell, sum=first,
+                weighted=second, n=self.cell.size, begin=begin, end=begin + LONGEST_LOOP, width=g.shape[1], MORE=int(begin > 0),
+            )  # fmt: skip
+        return first, second
