@@ -18,7 +18,7 @@ layout(binding = 6) buffer N { float counts[]; };
 void main() {
     uint i = thread(), n = p.n, last = p.last;
     if (i >= n) return;
-    vec2 v = vec2(v0[i], v1[i]), span = PAIR(span);
+    vec2 v = vec2(v0[i], v1[i]);
     for (uint t = p.first; t < last; t++) {
         uint at = t * n + i, row = at - p.from * n;
         if (KEEP) {
@@ -26,19 +26,8 @@ void main() {
             start1[at] = v.y;
         }
         Cell c = cell_of(vec2(current0[row], current1[row]), v);
-        float count = c.above ? 1.0 : 0.0;
-        vec2 rest = c.above ? times(c.g, PAIR(decay)) : c.fall;
-        if (c.fires) {
-            vec2 u1 = first_of(c), u = between_of(c);
-            vec2 more = floor_of(over(minus(span, u1), u));
-            if (more.x < 0.0) more = vec2(0.0); // the first spike is at the very end
-            vec2 left = minus(span, plus(u1, times(more, u)));
-            int k;
-            vec2 e = exp_of(-left, k);
-            rest = times(c.g, e) * power_of_two(k);
-            count = 1.0 + more.x;
-        }
-        v = minus(c.v_inf, rest);
+        float count;
+        v = next_of(c, count);
         counts[at] = count;
     }
     v0[i] = v.x;

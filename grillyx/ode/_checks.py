@@ -44,19 +44,23 @@ def numbers(data: Any, what: str) -> np.ndarray:
     return host
 
 
-def inputs(data: Any, width: int, axes: tuple[str, ...]) -> tuple[tuple[int, ...], Split]:
+def inputs(data: Any, width: int, axes: tuple[str, ...], known: Split | None) -> tuple[tuple[int, ...], Split]:
     """Return the shape of the inputs, and them.
 
     Args:
         data: a tensor stays as it is, on the device and with its history; its values are looked into as well.
         width: numbers in the last axis.
         axes: the shapes that are right, in words.
+        known: numbers that were looked into before; `data` may be the high part of them.
     """
-    values = numbers(data, "the input")
-    shape = values.shape
+    seen = known is not None and isinstance(data, Tensor) and data.array.storage is known.high.array.storage
+    values = data if seen else numbers(data, "the input")
+    shape = tuple(values.shape)
     if len(shape) not in [len(a.split(",")) - a.count(",)") for a in axes] or shape[-1] != width:
         raise ValueError(f"{NAME}: the input has a wrong shape, got {shape}; expected {' or '.join(axes)}, n_inputs = {width}.")
-    return shape, Split(data.astype(np.float32), None) if isinstance(data, Tensor) else split(values)
+    if isinstance(data, Tensor):
+        return shape, Split(data.astype(np.float32), known.low if known is not None and seen else None)
+    return shape, split(values)
 
 
 def interval(value: Any) -> float:

@@ -64,6 +64,8 @@ class SpikingODELayer(Module):
     Source: SC-NeuroCore 3.16, `spike_ode`, whose Euler steps lose most spikes of a wide layer.
     """
 
+    _known: Split | None = None
+
     def __init__(
         self, n_inputs: int, n_neurons: int, dynamics: Any = None, dt_init: float = 0.1, dt_min: float = 0.001,
         max_steps_per_interval: int = 100, seed: int = 42, *, method: str | None = None,
@@ -104,7 +106,7 @@ class SpikingODELayer(Module):
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along."""
         values, _ = self._weights()
-        return super().__getstate__() | {"_wide": values, "_state": None, "_again": None, "_times": None}
+        return super().__getstate__() | {"_wide": values, "_state": None, "_again": None, "_refine": None, "_times": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = state.pop("_wide")
@@ -115,13 +117,15 @@ class SpikingODELayer(Module):
     def reset(self) -> None:
         """Set all voltages to `v_rest`."""
         self._state: Any = None
-        self._again: Callable[[], Tensor | None] | None = None
+        self._again: Callable[[], Tensor | None] | None = None  # runs the last call again, for its times
+        self._refine: Callable[[], Any] | None = None  # and for finer voltages
         self._times: Tensor | None = None
 
     def detach(self) -> None:
         """Keep the voltages, but let no gradient pass to earlier calls."""
         if self.method == "exact" and self._state is not None:
-            self._state = (self._state[0].detach(), self._state[1])
+            v, low, _ = self._finer()
+            self._state = (v.detach(), low, False)
 
     @property
     def voltage(self) -> Any:
@@ -145,6 +149,18 @@ class SpikingODELayer(Module):
         assert self._times is not None
         return self._times
 
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """See `forward`."""
+        if self.method == "compat":
+            return self.forward(*inputs, **options)
+        if inputs and not isinstance(inputs[0], Tensor):  # before it becomes a tensor, which holds less
+            self._known = _checks.split(_checks.numbers(inputs[0], "the input"))
+            inputs = (self._known.high, *inputs[1:])
+        try:
+            return super().__call__(*inputs, **options)
+        finally:
+            self._known = None
+
     def forward(self, inputs: Any, interval: float = 1.0, return_times: bool = False) -> Any:
         """Reset, run through a sequence of inputs, and return spike counts.
 
@@ -162,7 +178,7 @@ class SpikingODELayer(Module):
             ValueError: NaN, a wrong shape, a negative interval, or more spikes than a tensor can hold.
         """
         h = _checks.interval(interval)
-        shape, x = _checks.inputs(inputs, self.n_inputs, ("(T, n_inputs)", "(T, B, n_inputs)"))
+        shape, x = _checks.inputs(inputs, self.n_inputs, ("(T, n_inputs)", "(T, B, n_inputs)"), self._known)
         if 0 in shape:
             raise ValueError(f"{NAME}: the input is empty, got shape {shape}; expected at least one interval and sample.")
         self.reset()
@@ -185,7 +201,7 @@ class SpikingODELayer(Module):
             ValueError: as `forward`, or another batch than that of the voltages.
         """
         h = _checks.interval(interval)
-        shape, x = _checks.inputs(x, self.n_inputs, ("(n_inputs,)", "(B, n_inputs)"))
+        shape, x = _checks.inputs(x, self.n_inputs, ("(n_inputs,)", "(B, n_inputs)"), self._known)
         if 0 in shape:
             raise ValueError(f"{NAME}: the input is empty, got shape {shape}; expected at least one sample.")
         if self._state is not None and self.voltage.shape[:-1] != shape[:-1]:
@@ -202,13 +218,15 @@ class SpikingODELayer(Module):
         batch = shape[1] if len(shape) == 3 else 1
         wide = (shape[0], batch, self.n_inputs)
         split = Split(x.high.reshape(wide), None if x.low is None else x.low.reshape(wide))
-        before, version = self._state, self.W.array.storage.version
+        before, version = self._finer(), self.W.array.storage.version
 
-        def run(times: bool) -> Run:
+        def run(times: bool, fine: bool = False) -> Run:
             if self.W.array.storage.version != version:
-                raise RuntimeError(f"{NAME}.spike_times: W has changed since. Pass return_times=True to the call.")
-            exact = self._exact if self.method == "exact" else self._adaptive
-            return exact(split, h, before, times)
+                raise RuntimeError(
+                    f"{NAME}: W has changed since the last call. Pass return_times=True to a call whose times are wanted; call "
+                    "reset before step."
+                )
+            return self._exact(split, h, before, times, fine) if self.method == "exact" else self._adaptive(split, h, before, times)
 
         def rows(found: Run) -> Tensor | None:
             return found.times if found.times is None or len(shape) == 3 else _without_samples(found.times)
@@ -216,20 +234,27 @@ class SpikingODELayer(Module):
         found = run(return_times)
         own = shape[1:-1]
         self._state, self._voltage = found.state, found.voltage.reshape((*own, self.n_neurons))
-        self._times, self._again = rows(found), lambda: rows(run(True))
+        self._times, self._again, self._refine = rows(found), lambda: rows(run(True)), lambda: run(False, True).state
         counts = found.counts.reshape((shape[0], *own, self.n_neurons))
         return (counts, self._times) if return_times else counts
 
-    def _exact(self, x: Split, h: float, state: Any, times: bool) -> Run:
+    def _finer(self) -> Any:
+        """Return the state to go on from; a sequence leaves voltages that are good for floats, and is run again for more."""
+        if self.method == "exact" and self._state is not None and self._state[2]:
+            assert self._refine is not None
+            self._state = self._refine()
+        return self._state
+
+    def _exact(self, x: Split, h: float, state: Any, times: bool, fine: bool) -> Run:
         leaky, learnt = self.dynamics.values(), self.dynamics.learnt()
-        v0, low = (None, None) if state is None else state
+        v0, low, _ = (None, None, False) if state is None else state
         _, w_low = self._weights()
-        trace = ode_lif.Trace(low, times)
+        trace = ode_lif.Trace(low, times, fine)
         counts, v, rows = _ode_lif(
             x.high, self.W, v0, *learnt, x_low=_array(x.low), w_low=_array(w_low), leaky=leaky, interval=h,
             keep=autograd.is_recorded(x.high, self.W, v0, *learnt), trace=trace,
         )  # fmt: skip
-        return Run(counts, v, rows, (v, trace.low))
+        return Run(counts, v, rows, (v, trace.low, trace.rough))
 
     def _adaptive(self, x: Split, h: float, state: Any, times: bool) -> Run:
         return ADAPTIVE[self.method](self.dynamics, linear(x.high, self.W), h, self.method, state, times)

@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, Array, duplicate, empty, from_numpy
+from grillyx.engine.array import FLOAT, UINT, Array, duplicate, empty, from_numpy
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
-from grillyx.ops.gemm import NN, TN, product
+from grillyx.ops.gemm import NN, NT, TN, product
 from grillyx.ops.gemm_plan import body
 from grillyx.ops.pointwise import combine
 from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill, joined, sliced
 
 _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
+_FEW = 4  # intervals, of which a run in floats pays
 _ROWS = 8  # rows of a thread that works by itself
 _fused: dict[Device, bool] = {}
 
@@ -40,10 +41,14 @@ class Trace:
     Attributes:
         low: of the voltages at the beginning, and then at the end: what a float cannot hold of them.
         wanted: whether spike times are.
+        fine: whether voltages shall be exact beyond floats, for further intervals.
+        rough: whether they are not.
     """
 
     low: Array | None = None
     wanted: bool = False
+    fine: bool = False
+    rough: bool = False
 
 
 def pair(value: float) -> tuple[float, float]:
@@ -103,6 +108,90 @@ def _constants(v: Leaky, interval: float) -> dict[str, float]:
     return {f"{name}{k}": part for name, value in pairs.items() for k, part in enumerate(pair(value))}
 
 
+class _Exact(NamedTuple):
+    """What the closed form in pairs of floats gives."""
+
+    counts: Array
+    v: Array
+    low: Array
+    cells: tuple[Array, ...]  # currents, and voltages at the beginning of each interval, if they are kept
+
+
+@dataclass
+class _Problem:
+    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) to begin with, and what floats cannot hold of each."""
+
+    x: Array
+    w: Array
+    v0: tuple[Array, Array]
+    x_low: Array | None
+    w_low: Array | None
+    leaky: Leaky
+    interval: float
+
+    def __post_init__(self) -> None:
+        (self.steps, self.batch, self.m), self.n = self.x.shape, self.w.shape[0]
+        self.flat, self.across = self.x.reshape((self.steps * self.batch, self.m)), self.batch * self.n
+        self.constants = _constants(self.leaky, self.interval)
+        self.one = int(fused(self.w.storage.device))
+
+    def exact(self, keep: bool) -> _Exact:
+        """Run in pairs of floats."""
+        steps, across = self.steps, self.across
+        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        v, low = (duplicate(a) for a in self.v0)
+        counts = empty((steps, self.batch, self.n))
+        starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
+        at_once = steps if keep else min(steps, max(_AT_ONCE // across, 8))
+        made = (v, v)
+        for begin in range(0, steps, at_once):
+            end = min(begin + at_once, steps)
+            made = currents.rows(begin * self.batch, (end - begin) * self.batch)
+            for first in range(begin, end, LONGEST_LOOP):
+                last = min(first + LONGEST_LOOP, end)
+                kernel("ode_lif")(
+                    grid(across), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
+                    start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=self.one,
+                    KEEP=int(keep), **{"from": begin}, **self.constants,
+                )  # fmt: skip
+        return _Exact(counts, v, low, (*made, *starts) if keep else ())
+
+    def guarded(self) -> tuple[Array, Array, Array]:
+        """Return counts, voltages, and what floats cannot hold of them, of a run in floats that knows where they do not do.
+
+        Counts are those of `exact`. A voltage is good to 1 % of a threshold at the worst, and almost always to 1e-5.
+        """
+        steps, across, m = self.steps, self.across, self.m
+        v, e, low = duplicate(self.v0[0]), fill(self.v0[0].shape, 0.0), fill(self.v0[0].shape, 0.0)
+        counts, names = empty((steps, self.batch, self.n)), empty((across,), UINT)
+        listed = fill((1,), 0, UINT)
+        xx, ww = _squares(self.flat), _squares(self.w)
+        at_once = min(steps, max(_AT_ONCE // across, 8))
+        plain = {name[:-1]: value for name, value in self.constants.items() if name.endswith("0")}
+        for begin in range(0, steps, at_once):
+            end = min(begin + at_once, steps)
+            rows = sliced(self.flat, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
+            current = product(rows, self.w, NT)
+            for first in range(begin, end, LONGEST_LOOP):
+                last = min(first + LONGEST_LOOP, end)
+                kernel("ode_lif_fast")(
+                    grid(across), 32 * across * (last - first), current=current, x_squares=xx, w_squares=ww, v0=v, e0=e,
+                    counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first, last=last,
+                    error=2.0**-24 * (math.sqrt(m) + 4.0), **{"from": begin}, **plain,
+                )  # fmt: skip
+        most = max(4 * LONGEST_LOOP // (m + 8), 1)
+        for first in range(0, steps, most):
+            last = min(first + most, steps)
+            kernel("ode_lif_again")(
+                grid(across, 8), 16 * across * (last - first), x=self.flat, x_low=self.x_low or self.flat, w=self.w,
+                w_low=self.w_low or self.w, x_squares=xx, w_squares=ww, list=names, listed=listed, begin0=self.v0[0],
+                begin1=self.v0[1], v0=v, v1=low, counts=counts, n=across, neurons=self.n, m=m, first=first, last=last,
+                FUSED=self.one, LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0),
+                **self.constants,
+            )  # fmt: skip
+        return counts, v, low
+
+
 def ode_lif(
     x: Array, w: Array, v0: Array | None, *learnt: Array | None, x_low: Array | None, w_low: Array | None, leaky: Leaky,
     interval: float, keep: bool, trace: Trace,
@@ -114,66 +203,56 @@ def ode_lif(
         v0: voltages (B, n) at the beginning; None is `v_rest`.
         learnt: arrays of one element, in the order of `Leaky`; None where there is no gradient. Their values are in `leaky`.
         x_low, w_low: what floats cannot hold of x and w.
-        keep: whether to keep what gradients need.
+        keep: whether a gradient may be wanted.
         trace: what goes in and out beside these.
 
     Raises:
         ValueError: there are more spikes than fit into a tensor.
     """
     steps, batch, m = x.shape
-    n = w.shape[0]
-    across, rows = batch * n, steps * batch
-    constants, one = _constants(leaky, interval), int(fused(w.storage.device))
-    currents = _Currents(x.reshape((rows, m)), x_low, w, w_low)
-    v, low = _beginning(v0, trace.low, leaky.v_rest, (batch, n))
-    counts = empty((steps, batch, n))
-    kept = keep or trace.wanted
-    starts = (empty((steps, across)), empty((steps, across))) if kept else (v, v)
-    at_once = steps if kept else min(steps, max(_AT_ONCE // across, 8))
-    high_low: tuple[Array, Array] = (v, v)
-    for begin in range(0, steps, at_once):
-        end = min(begin + at_once, steps)
-        high_low = currents.rows(begin * batch, (end - begin) * batch)
-        for first in range(begin, end, LONGEST_LOOP):
-            last = min(first + LONGEST_LOOP, end)
-            kernel("ode_lif")(
-                grid(across), 100 * across * (last - first), current0=high_low[0], current1=high_low[1], v0=v, v1=low,
-                start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=one, KEEP=int(kept),
-                **{"from": begin}, **constants,
-            )  # fmt: skip
-    trace.low = low
-    cells = (*high_low, *starts)
-    spikes = _Spikes(counts, cells, leaky.tau_mem, interval, constants, one) if trace.wanted else None
+    n, across, rows = w.shape[0], batch * w.shape[0], steps * batch
+    problem = _Problem(x, w, _beginning(v0, trace.low, leaky.v_rest, (batch, n)), x_low, w_low, leaky, interval)
+    trace.rough = steps >= _FEW and m <= LONGEST_LOOP and not trace.wanted and not trace.fine
+    found: _Exact | None = None
+    spikes: _Spikes | None = None
+    if trace.rough:
+        counts, v, trace.low = problem.guarded()
+    else:
+        found = problem.exact(keep or trace.wanted)
+        counts, v, trace.low = found.counts, found.v, found.low
+        if trace.wanted:
+            spikes = _Spikes(counts, found.cells, leaky.tau_mem, interval, problem.constants, problem.one)
     value = counts, v, None if spikes is None else from_numpy(spikes.rows)
     if not keep:
         return value, None
-    shape, given = x.shape, v0 is not None
 
     def pullback(g_counts: Array | None, g_v: Array | None, g_spikes: Array | None) -> Any:
+        run = problem.exact(True) if found is None else found
+        cells, across = run.cells, problem.across
         gv = fill((batch, n), 0.0) if g_v is None else duplicate(g_v)
         gi = empty((rows, n))
         parts = empty((5, across)) if any(p is not None for p in learnt) else None
         sums = None if spikes is None or g_spikes is None or not spikes.total else spikes.sums(g_spikes)
         g1, g2 = sums or (gi, gi)
-        ends = range(steps, 0, -LONGEST_LOOP)
-        for last in ends:
+        for last in range(steps, 0, -LONGEST_LOOP):
             first = max(last - LONGEST_LOOP, 0)
-            end0, end1 = (v, low) if last == steps else (_row(starts[0], last), _row(starts[1], last))
+            end0, end1 = (run.v, run.low) if last == steps else (_row(cells[2], last), _row(cells[3], last))
             kernel("ode_lif_backward")(
-                grid(across), 100 * across * (last - first), current0=cells[0], current1=cells[1], start0=starts[0],
-                start1=starts[1], end0=end0, end1=end1, counts=counts, g_counts=g_counts or counts, sum=g1, weighted=g2,
-                gv=gv, gi=gi, parts=parts or gv, n=across, first=first, last=last, tau=leaky.tau_mem, capacity=leaky.C_mem,
-                FUSED=one, COUNTS=int(g_counts is not None), TIMES=int(sums is not None), PARTS=int(parts is not None),
-                MORE=int(last < steps), **constants,
+                grid(across), 100 * across * (last - first), current0=cells[0], current1=cells[1], start0=cells[2],
+                start1=cells[3], end0=end0, end1=end1, counts=run.counts, g_counts=g_counts or run.counts, sum=g1,
+                weighted=g2, gv=gv, gi=gi, parts=parts or gv, n=across, first=first, last=last, tau=leaky.tau_mem,
+                capacity=leaky.C_mem, FUSED=problem.one, COUNTS=int(g_counts is not None), TIMES=int(sums is not None),
+                PARTS=int(parts is not None), MORE=int(last < steps), **problem.constants,
             )  # fmt: skip
-        flat = x.reshape((rows, m))
-        found: list[Any] = [lambda: product(gi, w, NN).reshape(shape), lambda: product(gi, flat, TN), gv if given else None]
+        gx = lambda: product(gi, w, NN).reshape(x.shape)  # noqa: E731
+        gw = lambda: product(gi, problem.flat, TN)  # noqa: E731
+        out = gx, gw, None if v0 is None else gv
         if parts is None:
-            return (*found, *(None for _ in learnt))
+            return *out, *(None for _ in learnt)
         total = reduced(parts, [1], "sum")
-        if not given:  # the neurons began at v_rest
+        if v0 is None:  # the neurons began at v_rest
             total = _with_first(total, reduced(gv, [0, 1], "sum"))
-        return *found, *(None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt))
+        return *out, *(None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt))
 
     return value, pullback
 

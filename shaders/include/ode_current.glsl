@@ -1,7 +1,4 @@
-// Currents I = x W^T to 44 bits, as pairs of floats: x (rows, m), W (n, m), each with a low part where it has one.
-// The sum starts at a power of two that no partial sum can reach (Cauchy and Schwarz: |sum| <= |x| |w|), so that all its
-// roundings are to one grid: then s - t is exact, and so is what the rounding lost, x w - (s - t) (Rump, Ogita, Oishi 2008).
-// That is four operations a product, in place of the ten of a sum of pairs.
+// Currents I = x W^T, as pairs of floats: x (rows, m), W (n, m), each with a low part where it has one.
 layout(local_size_x_id = 0) in;
 layout(constant_id = 1) const bool FUSED = true;
 layout(constant_id = 2) const bool LOW_X = false;
@@ -20,14 +17,7 @@ layout(binding = 4) readonly buffer XX { float x_squares[]; }; // (rows)
 layout(binding = 5) readonly buffer WW { float w_squares[]; }; // (n)
 layout(binding = 6) buffer I0 { float current0[]; };
 layout(binding = 7) buffer I1 { float current1[]; };
-float grid_of(float xx, float ww) { // 1.5 * 2**q, 2**(q - 1) > |x| |w|
-    float most = max(sqrt(xx) * sqrt(ww) * 1.0001, 1e-30);
-    uint q = (floatBitsToUint(most) >> 23) + 2;
-    return uintBitsToFloat(q << 23 | 0x400000u);
-}
-#define QUAD(name, base, k) (QUADS ? name##4[((base) + (k)) / 4] : vec4( \
-    name[(base) + (k)], (k) + 1 < last ? name[(base) + (k) + 1] : 0.0, \
-    (k) + 2 < last ? name[(base) + (k) + 2] : 0.0, (k) + 3 < last ? name[(base) + (k) + 3] : 0.0))
+#include "ode_sum.glsl"
 void main() {
 #if SHARED
     uint lane = gl_SubgroupInvocationID, tile = gl_WorkGroupID.x + gl_WorkGroupID.y * gl_NumWorkGroups.x;
@@ -62,18 +52,18 @@ void main() {
     for (uint k = p.first; k < last; k += 4) {
         vec4 wh[CJ], wl[CJ];
         [[unroll]] for (uint j = 0; j < CJ; j++) {
-            wh[j] = QUAD(w, wa[j], k);
-            if (LOW_W) wl[j] = QUAD(w_low, wa[j], k);
+            wh[j] = QUAD(w, wa[j], k, last);
+            if (LOW_W) wl[j] = QUAD(w_low, wa[j], k, last);
         }
 #if SHARED
-        vec4 xh = QUAD(x, xa, k), xl = vec4(0);
-        if (LOW_X) xl = QUAD(x_low, xa, k);
+        vec4 xh = QUAD(x, xa, k, last), xl = vec4(0);
+        if (LOW_X) xl = QUAD(x_low, xa, k, last);
 #endif
         [[unroll]] for (uint r = 0; r < SG; r++) {
 #if !SHARED
             uint xa = (p.begin + min(row0 + r, rows - 1)) * m;
-            vec4 xh = QUAD(x, xa, k), xl = vec4(0);
-            if (LOW_X) xl = QUAD(x_low, xa, k);
+            vec4 xh = QUAD(x, xa, k, last), xl = vec4(0);
+            if (LOW_X) xl = QUAD(x_low, xa, k, last);
 #endif
             [[unroll]] for (uint q = 0; q < 4; q++) {
 #if SHARED
@@ -84,22 +74,7 @@ void main() {
 #endif
                 [[unroll]] for (uint j = 0; j < CJ; j++) {
                     uint at = r * CJ + j;
-                    precise float s, lost;
-                    if (FUSED) {
-                        s = fma(a, wh[j][q], t[at]);
-                        precise float d = s - t[at];
-                        lost = fma(a, wh[j][q], -d);
-                    } else {
-                        vec2 y = two_product(a, wh[j][q]);
-                        s = y.x + t[at];
-                        precise float d = s - t[at];
-                        lost = (y.x - d) + y.y;
-                    }
-                    t[at] = s;
-                    precise float l = low[at] + lost;
-                    if (LOW_X) l = fma(al, wh[j][q], l);
-                    if (LOW_W) l = fma(a, wl[j][q], l);
-                    low[at] = l;
+                    add_product(t[at], low[at], a, wh[j][q], al, LOW_W ? wl[j][q] : 0.0);
                 }
             }
         }
@@ -109,8 +84,7 @@ void main() {
             [[unroll]] for (uint j = 0; j < CJ; j++) {
                 uint col = col0 + j * SG, at = (row0 + r) * n + col;
                 if (col < n) {
-                    precise float high = t[r * CJ + j] - start[r * CJ + j];
-                    vec2 sum = two_sum(high, low[r * CJ + j]);
+                    vec2 sum = sum_of(t[r * CJ + j], low[r * CJ + j], start[r * CJ + j]);
                     if (MORE) sum = plus(sum, vec2(current0[at], current1[at]));
                     current0[at] = sum.x;
                     current1[at] = sum.y;

@@ -27,3 +27,16 @@ Cell cell_of(vec2 current, vec2 v) {
 }
 vec2 first_of(Cell c) { return c.above ? vec2(0.0) : log_of(over(c.b, c.a)); }
 vec2 between_of(Cell c) { return log_of(over(c.g, c.a)); }
+vec2 next_of(Cell c, out float count) { // v at the end
+    vec2 rest = c.above ? times(c.g, PAIR(decay)) : c.fall;
+    count = c.above ? 1.0 : 0.0;
+    if (c.fires) {
+        vec2 u1 = first_of(c), u = between_of(c), more = floor_of(over(minus(PAIR(span), u1), u));
+        if (more.x < 0.0) more = vec2(0.0); // the first spike is at the very end
+        int k;
+        vec2 e = exp_of(minus(plus(u1, times(more, u)), PAIR(span)), k);
+        rest = times(c.g, e) * power_of_two(k);
+        count = 1.0 + more.x;
+    }
+    return minus(c.v_inf, rest);
+}
