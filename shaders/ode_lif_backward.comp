@@ -36,16 +36,15 @@ void main() {
         vec2 current = vec2(current0[at], current1[at]), v = vec2(start0[at], start1[at]);
         Cell c = cell_of(current, v);
         float a = c.a.x, b = c.b.x, g = c.g.x, count = counts[at];
-        float left = minus(c.v_inf, v_end).x; // of the distance to v_inf, at the end
+        vec2 left = minus(c.v_inf, v_end); // of the distance to v_inf, at the end
         float g1 = 0.0, g_isi = 0.0;          // gradients of the first spike's time and of the time between spikes
         float g_inf, g_reset = 0.0, g_tau = 0.0, g_threshold = 0.0, before = 0.0;
         if (count > 0.0) {
-            float decay = left / g;
-            g_inf = lambda * (1.0 - decay);
-            g_reset = lambda * decay;
-            g_tau = -lambda * left * log(g / left) / tau;
+            g_inf = lambda * minus(c.g, left).x / g;
+            g_reset = lambda * left.x / g;
+            if (left.x > 0.0) g_tau = -lambda * left.x * log_of(over(c.g, left)).x / tau;
             if (c.driven) {
-                float late = -lambda * left / tau; // a later last spike leaves less time to charge
+                float late = -lambda * left.x / tau; // a later last spike leaves less time to charge
                 g1 = late;
                 g_isi = (count - 1.0) * late;
                 if (TIMES) {
@@ -54,7 +53,7 @@ void main() {
                 }
             }
         } else {
-            g_inf = lambda * (1.0 - p.decay0);
+            g_inf = lambda * ((1.0 - p.decay0) - p.decay1);
             before = lambda * p.decay0;
             g_tau = -lambda * c.fall.x * span / tau;
         }

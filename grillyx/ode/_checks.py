@@ -57,7 +57,9 @@ def inputs(data: Any, width: int, axes: tuple[str, ...], known: Split | None) ->
     values = data if seen else numbers(data, "the input")
     shape = tuple(values.shape)
     if len(shape) not in [len(a.split(",")) - a.count(",)") for a in axes] or shape[-1] != width:
-        raise ValueError(f"{NAME}: the input has a wrong shape, got {shape}; expected {' or '.join(axes)}, n_inputs = {width}.")
+        raise ValueError(
+            f"{NAME}: the input has a wrong shape, got {shape}; expected {' or '.join(axes)}, n_inputs = {width}."
+        )
     if isinstance(data, Tensor):
         return shape, Split(data.astype(np.float32), known.low if known is not None and seen else None)
     return shape, split(values)

@@ -40,7 +40,7 @@ class ODELIFDynamics(Module):
     v_reset: Any = 0.0
     C_mem: Any = 1.0
 
-    __hash__ = Module.__hash__  # type: ignore[assignment]  # modules are found by identity
+    __hash__ = Module.__hash__  # modules are found by identity
 
     def __post_init__(self) -> None:
         self.values()
@@ -56,7 +56,9 @@ class ODELIFDynamics(Module):
                 )
             plain = value.numpy().reshape(-1)[0] if isinstance(value, Parameter) else value
             positive = name in ("tau_mem", "C_mem")
-            found[name] = above(plain, 0.0, "ODELIFDynamics", name) if positive else _check.number(plain, "ODELIFDynamics", name)
+            found[name] = (
+                above(plain, 0.0, "ODELIFDynamics", name) if positive else _check.number(plain, "ODELIFDynamics", name)
+            )
         if found["v_reset"] >= found["v_threshold"]:
             raise ValueError(
                 f"ODELIFDynamics: v_reset must be below v_threshold, got {found['v_reset']} and {found['v_threshold']}; else "

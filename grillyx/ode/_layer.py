@@ -64,6 +64,7 @@ class SpikingODELayer(Module):
     Source: SC-NeuroCore 3.16, `spike_ode`, whose Euler steps lose most spikes of a wide layer.
     """
 
+    W: Any
     _known: Split | None = None
 
     def __init__(
@@ -106,7 +107,13 @@ class SpikingODELayer(Module):
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickle takes along."""
         values, _ = self._weights()
-        return super().__getstate__() | {"_wide": values, "_state": None, "_again": None, "_refine": None, "_times": None}
+        return super().__getstate__() | {
+            "_wide": values,
+            "_state": None,
+            "_again": None,
+            "_refine": None,
+            "_times": None,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         values = state.pop("_wide")
@@ -144,7 +151,9 @@ class SpikingODELayer(Module):
         """
         if self._times is None:
             if self._again is None:
-                raise RuntimeError(f"{NAME}.spike_times: nothing ran since the last reset, or method='compat'. Call forward first.")
+                raise RuntimeError(
+                    f"{NAME}.spike_times: nothing ran since the last reset, or method='compat'. Call forward first."
+                )
             self._times = self._again()
         assert self._times is not None
         return self._times
@@ -180,7 +189,9 @@ class SpikingODELayer(Module):
         h = _checks.interval(interval)
         shape, x = _checks.inputs(inputs, self.n_inputs, ("(T, n_inputs)", "(T, B, n_inputs)"), self._known)
         if 0 in shape:
-            raise ValueError(f"{NAME}: the input is empty, got shape {shape}; expected at least one interval and sample.")
+            raise ValueError(
+                f"{NAME}: the input is empty, got shape {shape}; expected at least one interval and sample."
+            )
         self.reset()
         return self._call_method(x, shape, h, return_times)
 
@@ -226,7 +237,11 @@ class SpikingODELayer(Module):
                     f"{NAME}: W has changed since the last call. Pass return_times=True to a call whose times are wanted; call "
                     "reset before step."
                 )
-            return self._exact(split, h, before, times, fine) if self.method == "exact" else self._adaptive(split, h, before, times)
+            return (
+                self._exact(split, h, before, times, fine)
+                if self.method == "exact"
+                else self._adaptive(split, h, before, times)
+            )
 
         def rows(found: Run) -> Tensor | None:
             return found.times if found.times is None or len(shape) == 3 else _without_samples(found.times)

@@ -14,6 +14,7 @@ from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.gemm import NN, NT, TN, product
 from grillyx.ops.gemm_plan import body
+from grillyx.ops.ode_spikes import Spikes
 from grillyx.ops.pointwise import combine
 from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill, joined, sliced
@@ -199,10 +200,14 @@ def ode_lif(
     """Run x (T, B, m) through leaky neurons; the value is ``(counts (T, B, n), voltages (B, n), spikes (S, 4) or None)``.
 
     Args:
-        x, w: inputs, constant in each interval, and weights (n, m).
+        x: inputs, constant in each interval.
+        w: weights (n, m).
         v0: voltages (B, n) at the beginning; None is `v_rest`.
         learnt: arrays of one element, in the order of `Leaky`; None where there is no gradient. Their values are in `leaky`.
-        x_low, w_low: what floats cannot hold of x and w.
+        x_low: what floats cannot hold of x.
+        w_low: what they cannot hold of w.
+        leaky: the neuron's constants.
+        interval: the length of each interval.
         keep: whether a gradient may be wanted.
         trace: what goes in and out beside these.
 
@@ -210,18 +215,18 @@ def ode_lif(
         ValueError: there are more spikes than fit into a tensor.
     """
     steps, batch, m = x.shape
-    n, across, rows = w.shape[0], batch * w.shape[0], steps * batch
+    n, rows = w.shape[0], steps * batch
     problem = _Problem(x, w, _beginning(v0, trace.low, leaky.v_rest, (batch, n)), x_low, w_low, leaky, interval)
     trace.rough = steps >= _FEW and m <= LONGEST_LOOP and not trace.wanted and not trace.fine
     found: _Exact | None = None
-    spikes: _Spikes | None = None
+    spikes: Spikes | None = None
     if trace.rough:
         counts, v, trace.low = problem.guarded()
     else:
         found = problem.exact(keep or trace.wanted)
         counts, v, trace.low = found.counts, found.v, found.low
         if trace.wanted:
-            spikes = _Spikes(counts, found.cells, leaky.tau_mem, interval, problem.constants, problem.one)
+            spikes = Spikes(counts, found.cells, leaky.tau_mem, interval, problem.constants, problem.one)
     value = counts, v, None if spikes is None else from_numpy(spikes.rows)
     if not keep:
         return value, None
@@ -252,7 +257,9 @@ def ode_lif(
         total = reduced(parts, [1], "sum")
         if v0 is None:  # the neurons began at v_rest
             total = _with_first(total, reduced(gv, [0, 1], "sum"))
-        return *out, *(None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt))
+        return *out, *(
+            None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt)
+        )
 
     return value, pullback
 
@@ -272,57 +279,3 @@ def _beginning(v0: Array | None, low: Array | None, rest: float, shape: tuple[in
         high_rest, low_rest = pair(rest)
         return fill(shape, high_rest), fill(shape, low_rest)
     return duplicate(v0), fill(shape, 0.0) if low is None else duplicate(low)
-
-
-class _Spikes:
-    """All spikes of a run. They are counted first, so memory for them is exact, and ordered by time on the host."""
-
-    def __init__(
-        self, counts: Array, cells: tuple[Array, ...], tau: float, interval: float, constants: dict[str, float], one: int
-    ) -> None:
-        steps, batch, n = counts.shape
-        numbers = counts.numpy().reshape(-1)
-        self.total = int(numbers.sum(dtype=np.float64))
-        most = counts.storage.device.max_bytes // 16
-        if self.total > most:
-            raise ValueError(
-                f"SpikingODELayer: {self.total:,} spikes are more than a tensor of times can hold; expected at most {most:,}. "
-                "Run fewer intervals at a time, or leave out return_times: counts need no memory for spikes."
-            )
-        self.cell = np.flatnonzero(numbers).astype(np.uint32)
-        fired = numbers[self.cell].astype(np.int64)
-        self.beginning = np.concatenate([[0], np.cumsum(fired)])
-        self.most, self.size = int(fired.max(initial=0)), counts.size
-        self.rows, self.place = np.zeros((0, 4), np.float32), np.zeros(0, np.uint32)
-        if not self.total:
-            return
-        of, order = np.repeat(self.cell, fired), np.arange(self.total) - np.repeat(self.beginning[:-1], fired)
-        times = self._times(of, order.astype(np.uint32), cells, constants, one)
-        step, sample, neuron = np.unravel_index(of, (steps, batch, n))
-        times = interval * step + np.minimum(tau * times, interval)
-        by_time = np.argsort(times, kind="stable")  # they come by interval, sample and neuron
-        self.rows = np.stack([step, sample, neuron, times], 1)[by_time].astype(np.float32)
-        self.place = np.empty(self.total, np.uint32)
-        self.place[by_time] = np.arange(self.total, dtype=np.uint32)
-
-    def _times(
-        self, of: np.ndarray, order: np.ndarray, cells: tuple[Array, ...], constants: dict[str, float], one: int
-    ) -> np.ndarray:
-        """Return the time of each spike since the beginning of its interval, in units of tau."""
-        time0, time1 = empty((self.total,)), empty((self.total,))
-        kernel("ode_lif_times")(
-            grid(self.total), 100 * self.total, current0=cells[0], current1=cells[1], start0=cells[2], start1=cells[3],
-            cell=from_numpy(of), order=from_numpy(order), time0=time0, time1=time1, n=self.total, FUSED=one, **constants,
-        )  # fmt: skip
-        return time0.numpy().astype(np.float64) + time1.numpy()
-
-    def sums(self, g: Array) -> tuple[Array, Array]:
-        """Return for each cell the sum of the gradients of its times, and of the gradients times their order."""
-        first, second = empty((self.size,)), empty((self.size,))
-        place, cell, beginning = (from_numpy(a.astype(np.uint32)) for a in (self.place, self.cell, self.beginning))
-        for begin in range(0, self.most, LONGEST_LOOP):
-            kernel("ode_lif_sums")(
-                grid(self.cell.size), 16 * self.total, gt=g, place=place, beginning=beginning, cell=cell, sum=first,
-                weighted=second, n=self.cell.size, begin=begin, end=begin + LONGEST_LOOP, width=g.shape[1], MORE=int(begin > 0),
-            )  # fmt: skip
-        return first, second

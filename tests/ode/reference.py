@@ -35,7 +35,9 @@ def run(w, x, tau=20.0, rest=0.0, threshold=1.0, reset=0.0, capacity=1.0, h=1.0,
             continuous = np.where(driven, 1 + (h - t1) / isi, 0.0)
             near = np.where(count > 0, np.minimum(h - last, np.abs(last + isi - h)), np.abs(t1 - h))
             for b, i in np.argwhere(count > 0) if listed else ():
-                rows += [(t, b, i, t * h + (t1[b, i] + k * isi[b, i] if k else t1[b, i])) for k in range(int(count[b, i]))]
+                rows += [
+                    (t, b, i, t * h + (t1[b, i] + k * isi[b, i] if k else t1[b, i])) for k in range(int(count[b, i]))
+                ]
             v = np.where(count > 0, after, v_free)
             for part, value in zip(found, (count, continuous, v, driven & (near < 1e-4)), strict=True):
                 part.append(value)

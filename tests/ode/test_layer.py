@@ -99,7 +99,9 @@ def test_a_million_spikes(fine):
         allowed = truth.doubt | np.concatenate([np.zeros_like(truth.doubt[:1]), truth.doubt[:-1]])
         assert not (wrong & ~allowed).any(), (tau, scale)
         assert wrong.sum() <= 2e-5 * counts.size
-        np.testing.assert_allclose(layer.voltage.numpy(), truth.voltages[-1], rtol=1e-4, atol=1e-4 if not fine else 1e-6)
+        np.testing.assert_allclose(
+            layer.voltage.numpy(), truth.voltages[-1], rtol=1e-4, atol=1e-4 if not fine else 1e-6
+        )
     assert total > 1e6
 
 
@@ -220,7 +222,9 @@ def test_w_of_float64_is_used_until_it_changes():
     _, times = layer(np.ones((1, 1)), 200.0, return_times=True)
     np.testing.assert_allclose(times.numpy()[0, 2], want, rtol=1e-6)
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-        np.testing.assert_allclose(twin.forward(np.ones((1, 1)), 200.0, return_times=True)[1].numpy()[0, 2], want, rtol=1e-6)
+        np.testing.assert_allclose(
+            twin.forward(np.ones((1, 1)), 200.0, return_times=True)[1].numpy()[0, 2], want, rtol=1e-6
+        )
     layer.load_state_dict(layer.state_dict())
     _, times = layer.forward(np.ones((1, 1)), 200.0, return_times=True)
     assert abs(times.numpy()[0, 2] - want) > 1.0
@@ -293,9 +297,9 @@ def test_what_does_not_fit_the_state():
         layer.spike_times  # noqa: B018
 
 
-def test_more_spikes_than_fit_are_refused(monkeypatch):
+def test_more_spikes_than_fit_are_refused():
     layer = SpikingODELayer(1, 4, ODELIFDynamics(tau_mem=1.0))
-    layer.W = np.full((4, 1), 1e6)
-    monkeypatch.setattr(type(grillyx.current_device()), "max_bytes", 1 << 20, raising=False)
-    with pytest.raises(ValueError, match="spikes are more than"):
+    layer.W = np.full((4, 1), 1e9)
+    assert layer.forward(np.ones((1, 1)), 1.0).numpy().min() > 9e8
+    with pytest.raises(ValueError, match=r"[34],\d{3},\d{3},\d{3} spikes are more than"):
         layer.forward(np.ones((1, 1)), 1.0, return_times=True)
