@@ -32,14 +32,14 @@ class Solution:
 
     Attributes:
         counts: spikes (T, *).
-        times: (S, columns), the rows (interval, index of the neuron, one column for each axis, time since the start), in order
-            of time; None if they were not recorded.
+        times: (S, columns), the rows (interval, index of the neuron, one column for each axis, time since the start of this call), in
+            order of time; None if they were not recorded.
         state: each state's values (*) at the end, by name.
         trace: each state's values (T * samples + 1, *) at `trace_times`, by name; None if they were not recorded.
-        trace_times: when the trace was taken (T * samples + 1,); None if it was not.
+        trace_times: when the trace was taken, since the start of this call, (T * samples + 1,); None if it was not.
         steps: steps that each neuron took (*), with those refused.
         refused: steps (*) whose error was above the tolerance, so that they were taken again, shorter.
-        end: the time at the end.
+        end: the time at the end, since the start of the first call where calls go on from one another.
     """
 
     counts: Tensor
@@ -122,7 +122,7 @@ def integrate(
     outcome, n = kept[0], len(dynamics.states)
     counts, times, states, traces = values[0], values[1], values[2 : 2 + n], values[2 + n :]
     intervals = current.shape[0] - linear
-    clock = start + length / samples * np.arange(intervals * samples + 1) if samples else None
+    clock = length / samples * np.arange(intervals * samples + 1) if samples else None
     return Solution(
         counts, times, dict(zip(dynamics.states, states, strict=True)),
         dict(zip(dynamics.states, traces, strict=True)) if samples else None, clock,
@@ -167,7 +167,7 @@ _run = differentiable(_integrate)
 def _spike_rows(outcome: ode_rk.Outcome, shape: tuple[int, ...], limits: ode_rk.Limits) -> np.ndarray:
     assert outcome.spikes is not None
     at, neuron, within = outcome.spikes
-    time = limits.start + at * limits.interval + within.astype(np.float64)
+    time = at * limits.interval + within.astype(np.float64)
     order = np.lexsort((neuron, at, time))
     return np.stack([at, *np.unravel_index(neuron, shape), time], axis=1)[order]
 

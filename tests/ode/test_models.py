@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from grillyx import ode
-from tests.ode import reference
+from tests.ode import ivp
 
 MODELS = [
     (ode.LIF(t_ref=3.0), 1.5),
@@ -38,7 +38,7 @@ def case(request, linear):
     return (
         dynamics,
         current,
-        reference.solve(reference.of(dynamics), current[:, 0].astype(np.float64), INTERVAL, start, linear),
+        ivp.solve(ivp.of(dynamics), current[:, 0].astype(np.float64), INTERVAL, start, linear),
     )
 
 
@@ -74,8 +74,8 @@ def test_the_tolerance_is_kept(case, linear, solver, rtol):
 def test_a_smaller_tolerance_is_nearer():
     dynamics, mean = MODELS[4]
     current = drive(mean, False)
-    _, times, _ = reference.solve(
-        reference.of(dynamics), current[:, 0].astype(np.float64), INTERVAL, dynamics.start((1,), {}, "test")[:, 0]
+    _, times, _ = ivp.solve(
+        ivp.of(dynamics), current[:, 0].astype(np.float64), INTERVAL, dynamics.start((1,), {}, "test")[:, 0]
     )
     errors, steps = [], []
     for rtol in (1e-4, 1e-6):
