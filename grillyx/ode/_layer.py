@@ -16,7 +16,7 @@ from grillyx.nn import Module, Parameter
 from grillyx.ode import _checks, _compat
 from grillyx.ode._checks import NAME, Split
 from grillyx.ode._dynamics import ODELIFDynamics
-from grillyx.ode._methods import ADAPTIVE, Run, method_of
+from grillyx.ode._methods import ADAPTIVE, Run, method_of, rest_of
 from grillyx.ops import ode_lif
 
 _ode_lif = differentiable(ode_lif.ode_lif)
@@ -139,9 +139,7 @@ class SpikingODELayer(Module):
     def voltage(self) -> Any:
         """The voltages, (n_neurons,) or (B, n_neurons)."""
         if self._state is None:
-            if not isinstance(self.dynamics, ODELIFDynamics):
-                return Tensor(self.dynamics.start((self.n_neurons,), {}, NAME)[0])
-            rest = np.full(self.n_neurons, self.dynamics.values().v_rest)
+            rest = rest_of(self.dynamics, self.n_neurons)
             return rest if self.method == "compat" else Tensor(rest)
         return self._state.copy() if self.method == "compat" else self._voltage
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from grillyx.autograd import Tensor
 from grillyx.ode._checks import NAME
 from grillyx.ode._dynamics import ODELIFDynamics
@@ -51,3 +53,11 @@ def method_of(dynamics: Any, method: str | None) -> str:
             f"{', '.join(map(repr, known))}, or None."
         )
     return method
+
+
+def rest_of(dynamics: Any, n: int) -> np.ndarray:
+    """Return the voltages (n,) with which neurons begin."""
+    if isinstance(dynamics, ODELIFDynamics):
+        return np.full(n, dynamics.values().v_rest)
+    first: np.ndarray = dynamics.start((n,), {}, NAME)[0]
+    return first
