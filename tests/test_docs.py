@@ -23,7 +23,7 @@ import pytest
 
 import grillyx
 import grillyx.functional as F
-from grillyx import convert, graph, nn, optim, plot
+from grillyx import convert, graph, nn, ode, optim, plot
 from grillyx.engine import kernel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,7 +143,7 @@ def test_every_switch_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [grillyx, nn, F, optim, convert, graph, graph.datasets, plot], ids=lambda m: m.__name__
+    "module", [grillyx, nn, F, optim, convert, graph, graph.datasets, ode, plot], ids=lambda m: m.__name__
 )
 def test_everything_public_is_in_the_reference(module: Any) -> None:
     reference = "".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
