@@ -27,7 +27,8 @@ layout(binding = 12) buffer GP { float parts[]; }; // (5, n)
 void main() {
     uint i = thread(), n = p.n, first = p.first;
     if (i >= n) return;
-    float tau = p.tau, gain = p.gain0, span = p.span0, lambda = gv[i];
+    float tau = p.tau, gain = p.gain0, span = p.span0;
+    vec2 exact = vec2(gv[i], 0.0); // a pair: over thousands of short intervals, roundings go one way
     float part[5] = float[5](0.0, 0.0, 0.0, 0.0, 0.0);
     if (MORE) for (uint k = 0; k < 5; k++) part[k] = parts[k * n + i];
     vec2 v_end = vec2(end0[i], end1[i]);
@@ -35,10 +36,11 @@ void main() {
         uint at = (back - 1) * n + i;
         vec2 current = vec2(current0[at], current1[at]), v = vec2(start0[at], start1[at]);
         Cell c = cell_of(current, v);
-        float a = c.a.x, b = c.b.x, g = c.g.x, count = counts[at];
+        float lambda = exact.x, a = c.a.x, b = c.b.x, g = c.g.x, count = counts[at];
         vec2 left = minus(c.v_inf, v_end); // of the distance to v_inf, at the end
         float g1 = 0.0, g_isi = 0.0;          // gradients of the first spike's time and of the time between spikes
-        float g_inf, g_reset = 0.0, g_tau = 0.0, g_threshold = 0.0, before = 0.0;
+        float g_inf, g_reset = 0.0, g_tau = 0.0, g_threshold = 0.0;
+        vec2 before = vec2(0.0);
         if (count > 0.0) {
             g_inf = lambda * minus(c.g, left).x / g;
             g_reset = lambda * left.x / g;
@@ -54,7 +56,7 @@ void main() {
             }
         } else {
             g_inf = lambda * ((1.0 - p.decay0) - p.decay1);
-            before = lambda * p.decay0;
+            before = times(exact, PAIR(decay));
             g_tau = -lambda * c.fall.x * span / tau;
         }
         if (c.driven && (COUNTS || count > 0.0)) {
@@ -66,7 +68,7 @@ void main() {
             }
             if (!c.above) {
                 g_inf += g1 * tau * minus(c.a, c.b).x / (a * b);
-                before -= g1 * tau / b;
+                before = plus(before, vec2(-g1 * tau / b, 0.0));
                 g_threshold += g1 * tau / a;
                 g_tau += g1 * u1;
             }
@@ -84,9 +86,9 @@ void main() {
             part[3] += g_threshold;
             part[4] += g_reset;
         }
-        lambda = before;
+        exact = before;
         v_end = v;
     }
-    gv[i] = lambda;
+    gv[i] = exact.x;
     if (PARTS) for (uint k = 0; k < 5; k++) parts[k * n + i] = part[k];
 }

@@ -1,4 +1,4 @@
-// Sums of products to 40 bits. The sum starts at a power of two that no partial sum can reach (Cauchy and Schwarz: |sum| <=
+// Sums of products to 36 bits of |x| |w| or more. The sum starts at a power of two that no partial sum can reach (Cauchy and Schwarz: |sum| <=
 // |x| |w|), so that all its roundings are to one grid: then s - t is exact, and so is what the rounding lost, x w - (s - t)
 // (Rump, Ogita, Oishi 2008). That is four operations a product, in place of the ten of a sum of pairs.
 float grid_of(float xx, float ww) { // 1.5 * 2**q, 2**(q - 1) > |x| |w|
