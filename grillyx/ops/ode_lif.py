@@ -1,0 +1,281 @@
+"""Leaky neurons in continuous time, in closed form: counts, spike times, voltages, and their exact gradients."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from grillyx.engine.array import FLOAT, UINT, Array, duplicate, empty, from_numpy
+from grillyx.engine.device import Device
+from grillyx.engine.kernel import grid, kernel
+from grillyx.ops import LONGEST_LOOP, Result
+from grillyx.ops.gemm import NN, NT, TN, product
+from grillyx.ops.gemm_plan import body
+from grillyx.ops.ode_spikes import Spikes
+from grillyx.ops.pointwise import combine
+from grillyx.ops.reduce import reduced
+from grillyx.ops.shape import fill, joined, sliced
+
+_AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
+_FEW = 4  # intervals, of which a run in floats pays
+_ROWS = 8  # rows of a thread that works by itself
+_fused: dict[Device, bool] = {}
+
+
+class Leaky(NamedTuple):
+    """The neuron's constants, in float64."""
+
+    v_rest: float
+    tau_mem: float
+    C_mem: float
+    v_threshold: float
+    v_reset: float
+
+
+@dataclass
+class Trace:
+    """What a run leaves beside its differentiable results.
+
+    Attributes:
+        low: of the voltages at the beginning, and then at the end: what a float cannot hold of them.
+        wanted: whether spike times are.
+        fine: whether voltages shall be exact beyond floats, for further intervals.
+        rough: whether they are not.
+    """
+
+    low: Array | None = None
+    wanted: bool = False
+    fine: bool = False
+    rough: bool = False
+
+
+def pair(value: float) -> tuple[float, float]:
+    """Return a float64 as the sum of two float32."""
+    high = float(np.float32(value))
+    return high, float(np.float32(value - high))
+
+
+def fused(device: Device) -> bool:
+    """Tell whether the device's ``fma`` rounds once, which Vulkan leaves open; tried once."""
+    found = _fused.get(device)
+    if found is None:
+        one = 1.0 + 2.0**-12
+        x, y = from_numpy(np.array([one, one], np.float32)), empty((1,))
+        kernel("fused")((1, 1, 1), 12, x=x, y=y)
+        found = _fused[device] = float(y.numpy()[0]) == 2.0**-24
+    return found
+
+
+def _squares(x: Array) -> Array:
+    return reduced(x, [1], "sum_of_squares")
+
+
+class _Currents:
+    """``x W^T`` as pairs of floats, for some rows of x at a time."""
+
+    def __init__(self, x: Array, x_low: Array | None, w: Array, w_low: Array | None) -> None:
+        self.x, self.w, self.x_low, self.w_low = x, w, x_low, w_low
+        self.xx, self.ww = _squares(x), _squares(w)
+
+    def rows(self, begin: int, count: int) -> tuple[Array, Array]:
+        x, w = self.x, self.w
+        (n, m), device = w.shape, w.storage.device
+        high, low = empty((count, n)), empty((count, n))
+        shared = body(device) == "subgroup"
+        sg = device.info.subgroup_size if shared else _ROWS
+        each = 2 if shared and n > sg else 1
+        across = -(-n // (sg * each)) if shared else n
+        tiles = -(-count // sg) * across
+        for first in range(0, m, 4 * LONGEST_LOOP):
+            last = min(first + 4 * LONGEST_LOOP, m)
+            kernel("ode_current_subgroup" if shared else "ode_current")(
+                grid(tiles, 1) if shared else grid(tiles), count * n * (last - first), x=x, x_low=self.x_low or x, w=w,
+                w_low=self.w_low or w, x_squares=self.xx, w_squares=self.ww, current0=high, current1=low, rows=count, n=n,
+                m=m, first=first, last=last, across=across, begin=begin, local_size=sg if shared else 64,
+                FUSED=int(fused(device)), LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None),
+                MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each,
+            )  # fmt: skip
+        return high, low
+
+
+def _constants(v: Leaky, interval: float) -> dict[str, float]:
+    pairs = {
+        "rest": v.v_rest, "gain": v.tau_mem / v.C_mem, "threshold": v.v_threshold, "reset": v.v_reset,
+        "span": interval / v.tau_mem, "decay": math.exp(-interval / v.tau_mem),
+    }  # fmt: skip
+    return {f"{name}{k}": part for name, value in pairs.items() for k, part in enumerate(pair(value))}
+
+
+class _Exact(NamedTuple):
+    """What the closed form in pairs of floats gives."""
+
+    counts: Array
+    v: Array
+    low: Array
+    cells: tuple[Array, ...]  # currents, and voltages at the beginning of each interval, if they are kept
+
+
+@dataclass
+class _Problem:
+    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) to begin with, and what floats cannot hold of each."""
+
+    x: Array
+    w: Array
+    v0: tuple[Array, Array]
+    x_low: Array | None
+    w_low: Array | None
+    leaky: Leaky
+    interval: float
+
+    def __post_init__(self) -> None:
+        (self.steps, self.batch, self.m), self.n = self.x.shape, self.w.shape[0]
+        self.flat, self.across = self.x.reshape((self.steps * self.batch, self.m)), self.batch * self.n
+        self.constants = _constants(self.leaky, self.interval)
+        self.one = int(fused(self.w.storage.device))
+
+    def exact(self, keep: bool) -> _Exact:
+        """Run in pairs of floats."""
+        steps, across = self.steps, self.across
+        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        v, low = (duplicate(a) for a in self.v0)
+        counts = empty((steps, self.batch, self.n))
+        starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
+        at_once = steps if keep else min(steps, max(_AT_ONCE // across, 8))
+        made = (v, v)
+        for begin in range(0, steps, at_once):
+            end = min(begin + at_once, steps)
+            made = currents.rows(begin * self.batch, (end - begin) * self.batch)
+            for first in range(begin, end, LONGEST_LOOP):
+                last = min(first + LONGEST_LOOP, end)
+                kernel("ode_lif")(
+                    grid(across), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
+                    start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=self.one,
+                    KEEP=int(keep), **{"from": begin}, **self.constants,
+                )  # fmt: skip
+        return _Exact(counts, v, low, (*made, *starts) if keep else ())
+
+    def guarded(self) -> tuple[Array, Array, Array]:
+        """Return counts, voltages, and what floats cannot hold of them, of a run in floats that knows where they do not do.
+
+        Counts are those of `exact`. A voltage is good to 1 % of a threshold at the worst, and almost always to 1e-5.
+        """
+        steps, across, m = self.steps, self.across, self.m
+        v, e, low = duplicate(self.v0[0]), fill(self.v0[0].shape, 0.0), fill(self.v0[0].shape, 0.0)
+        counts, names = empty((steps, self.batch, self.n)), empty((across,), UINT)
+        listed = fill((1,), 0, UINT)
+        xx, ww = _squares(self.flat), _squares(self.w)
+        at_once = min(steps, max(_AT_ONCE // across, 8))
+        plain = {name[:-1]: value for name, value in self.constants.items() if name.endswith("0")}
+        for begin in range(0, steps, at_once):
+            end = min(begin + at_once, steps)
+            rows = sliced(self.flat, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
+            current = product(rows, self.w, NT)
+            for first in range(begin, end, LONGEST_LOOP):
+                last = min(first + LONGEST_LOOP, end)
+                kernel("ode_lif_fast")(
+                    grid(across), 32 * across * (last - first), current=current, x_squares=xx, w_squares=ww, v0=v, e0=e,
+                    counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first, last=last,
+                    error=2.0**-24 * (math.sqrt(m) + 4.0), **{"from": begin}, **plain,
+                )  # fmt: skip
+        most = max(4 * LONGEST_LOOP // (m + 8), 1)
+        for first in range(0, steps, most):
+            last = min(first + most, steps)
+            kernel("ode_lif_again")(
+                grid(across, 8), 16 * across * (last - first), x=self.flat, x_low=self.x_low or self.flat, w=self.w,
+                w_low=self.w_low or self.w, x_squares=xx, w_squares=ww, list=names, listed=listed, begin0=self.v0[0],
+                begin1=self.v0[1], v0=v, v1=low, counts=counts, n=across, neurons=self.n, m=m, first=first, last=last,
+                FUSED=self.one, LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0),
+                **self.constants,
+            )  # fmt: skip
+        return counts, v, low
+
+
+def ode_lif(
+    x: Array, w: Array, v0: Array | None, *learnt: Array | None, x_low: Array | None, w_low: Array | None, leaky: Leaky,
+    interval: float, keep: bool, trace: Trace,
+) -> Result:  # fmt: skip
+    """Run x (T, B, m) through leaky neurons; the value is ``(counts (T, B, n), voltages (B, n), spikes (S, 4) or None)``.
+
+    Args:
+        x: inputs, constant in each interval.
+        w: weights (n, m).
+        v0: voltages (B, n) at the beginning; None is `v_rest`.
+        learnt: arrays of one element, in the order of `Leaky`; None where there is no gradient. Their values are in `leaky`.
+        x_low: what floats cannot hold of x.
+        w_low: what they cannot hold of w.
+        leaky: the neuron's constants.
+        interval: the length of each interval.
+        keep: whether a gradient may be wanted.
+        trace: what goes in and out beside these.
+
+    Raises:
+        ValueError: there are more spikes than fit into a tensor.
+    """
+    steps, batch, m = x.shape
+    n, rows = w.shape[0], steps * batch
+    problem = _Problem(x, w, _beginning(v0, trace.low, leaky.v_rest, (batch, n)), x_low, w_low, leaky, interval)
+    trace.rough = steps >= _FEW and m <= LONGEST_LOOP and not trace.wanted and not trace.fine
+    found: _Exact | None = None
+    spikes: Spikes | None = None
+    if trace.rough:
+        counts, v, trace.low = problem.guarded()
+    else:
+        found = problem.exact(keep or trace.wanted)
+        counts, v, trace.low = found.counts, found.v, found.low
+        if trace.wanted:
+            spikes = Spikes(counts, found.cells, leaky.tau_mem, interval, problem.constants, problem.one)
+    value = counts, v, None if spikes is None else from_numpy(spikes.rows)
+    if not keep:
+        return value, None
+
+    def pullback(g_counts: Array | None, g_v: Array | None, g_spikes: Array | None) -> Any:
+        run = problem.exact(True) if found is None else found
+        cells, across = run.cells, problem.across
+        gv = fill((batch, n), 0.0) if g_v is None else duplicate(g_v)
+        gi = empty((rows, n))
+        parts = empty((5, across)) if any(p is not None for p in learnt) else None
+        sums = None if spikes is None or g_spikes is None or not spikes.total else spikes.sums(g_spikes)
+        g1, g2 = sums or (gi, gi)
+        for last in range(steps, 0, -LONGEST_LOOP):
+            first = max(last - LONGEST_LOOP, 0)
+            end0, end1 = (run.v, run.low) if last == steps else (_row(cells[2], last), _row(cells[3], last))
+            kernel("ode_lif_backward")(
+                grid(across), 100 * across * (last - first), current0=cells[0], current1=cells[1], start0=cells[2],
+                start1=cells[3], end0=end0, end1=end1, counts=run.counts, g_counts=g_counts or run.counts, sum=g1,
+                weighted=g2, gv=gv, gi=gi, parts=parts or gv, n=across, first=first, last=last, tau=leaky.tau_mem,
+                capacity=leaky.C_mem, FUSED=problem.one, COUNTS=int(g_counts is not None), TIMES=int(sums is not None),
+                PARTS=int(parts is not None), MORE=int(last < steps), **problem.constants,
+            )  # fmt: skip
+        gx = lambda: product(gi, w, NN).reshape(x.shape)  # noqa: E731
+        gw = lambda: product(gi, problem.flat, TN)  # noqa: E731
+        out = gx, gw, None if v0 is None else gv
+        if parts is None:
+            return *out, *(None for _ in learnt)
+        total = reduced(parts, [1], "sum")
+        if v0 is None:  # the neurons began at v_rest
+            total = _with_first(total, reduced(gv, [0, 1], "sum"))
+        return *out, *(
+            None if p is None else sliced(total, [k], [1], (1,)).reshape(p.shape) for k, p in enumerate(learnt)
+        )
+
+    return value, pullback
+
+
+def _row(x: Array, k: int) -> Array:
+    return sliced(x, [k, 0], [1, 1], (1, x.shape[1]))
+
+
+def _with_first(total: Array, more: Array) -> Array:
+    """Return the sums with `more` added to the first."""
+    return combine(total, joined([more.reshape((1,)), fill((4,), 0.0)], 0, (5,), FLOAT), "add")
+
+
+def _beginning(v0: Array | None, low: Array | None, rest: float, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """Return memory that holds the voltages to begin with, which the neurons change."""
+    if v0 is None:
+        high_rest, low_rest = pair(rest)
+        return fill(shape, high_rest), fill(shape, low_rest)
+    return duplicate(v0), fill(shape, 0.0) if low is None else duplicate(low)
