@@ -13,6 +13,7 @@ layout(constant_id = 2) const uint LANES = 8;
 layout(constant_id = 3) const uint EACH = 2;
 layout(constant_id = 4) const bool SORTED = false; // entry k is edge k
 layout(constant_id = 5) const bool ADD = false;    // to what is there
+layout(constant_id = 6) const uint AHEAD = 0; // lines of each row of x that lanes touch together, so that misses of the cache overlap
 layout(push_constant) uniform P {
     uint n, parts, rows, columns, entries, heads, quads, lead0, leads, spread; // n: parts of all heads, of all leads of the weight
 } p;
@@ -33,9 +34,14 @@ void main() {
     uint quads = p.quads, heads = p.heads, stride = heads * quads, high = p.rows * stride, far = p.columns * stride;
     uint lead = own + p.lead0, g0 = lead * high + row * stride + head * quads, x0 = lead * far + head * quads, leads = p.leads;
     uint to = own * p.entries * heads + head;
+    float touched = 0.0;
     for (uint k = begin; k < end; k += LANES) {
         bool mine_too = k + mine < end;
-        uint at = mine_too ? index[k + mine] * stride : 0, e = k + mine;
+        uint at = 0, e = k + mine;
+        if (mine_too) {
+            at = index[k + mine] * stride;
+            [[unroll]] for (uint t = 0; t < AHEAD; t++) touched += x[x0 + at + min(4 * t, quads - 1)].x;
+        }
         float total = 0.0;
         for (uint l = 0; l < leads; l++) {
             for (uint q = 0; q < quads; q += LANES * EACH) {
@@ -67,4 +73,5 @@ void main() {
             gw[e] = ADD ? gw[e] + total : total;
         }
     }
+    if (!here && touched != 0.0) gw[0] = touched; // never: there are no entries
 }

@@ -48,9 +48,9 @@ void main() {
         float w = 1.0;
         if (k + mine < end) {
             row = index[k + mine] * stride;
-            [[unroll]] for (uint t = 0; t < AHEAD; t++)
-                touched += x[row + base + min(quad0 - mine + 8 * t, quads - 1)].x;
             if (WEIGHTED) w = weight[from + (SORTED ? k + mine : edge[k + mine]) * heads];
+            [[unroll]] for (uint t = 0; t < AHEAD; t++)
+                touched += x[row + base + min(quad0 - mine + 4 * t, quads - 1)].x;
         }
         for (uint left = min(end - k, LANES); left > 0; left--) {
             uint now = subgroupShuffle(row, lane & ~(LANES - 1));

@@ -120,7 +120,7 @@ def _dots_subgroup(a: Csr, g: Array, x: Array, v: Sizes, gw: Array, most: int) -
         kernel("sparse_dot_subgroup")(
             grid(128 * spread, 1), _work(a, v), g=g, x=x, gw=gw, n=n, columns=a.columns, entries=a.entries, heads=v.heads,
             quads=quads, lead0=lead, leads=leads, spread=spread, owner=a.split.owner if a.split else a.start, local_size=sg,
-            LANES=lanes, EACH=each, SORTED=int(a.sorted), ADD=int(lead > 0), **entries_of(a),
+            LANES=lanes, EACH=each, AHEAD=min(lanes * each // 8, 2), SORTED=int(a.sorted), ADD=int(lead > 0), **entries_of(a),
         )  # fmt: skip
 
 

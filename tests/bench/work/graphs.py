@@ -34,7 +34,8 @@ def product(sizes: tuple[int, int, int], power: bool = False, back: bool = False
         nodes, edges, width = sizes
         rows, columns = ends(nodes, edges, power)
         x, weight, g = floats(nodes, width), floats(edges), floats(nodes, width)
-        both, t, w, gt = sparse.build(rows, columns, nodes, nodes), Tensor(x), Tensor(weight), Tensor(g)
+        both, gt = sparse.build(rows, columns, nodes, nodes), Tensor(g)
+        t, w = Tensor(x, requires_grad=back), Tensor(weight, requires_grad=back)
         a = scipy.sparse.coo_array((weight, (rows, columns)), (nodes, nodes)).tocsr()
         # each row of features once from memory, then from a cache for each edge
         work = Work(4 * (2 * nodes * width + 3 * edges) * (3 if back else 1), 2 * edges * width * (3 if back else 1))
@@ -43,9 +44,9 @@ def product(sizes: tuple[int, int, int], power: bool = False, back: bool = False
             if not back:
                 with grillyx.no_grad():
                     return done(F.sparse_matmul(*both, t, w))
-            p, q = Tensor(t, requires_grad=True), Tensor(w, requires_grad=True)
-            F.sparse_matmul(*both, p, q).backward(gt)
-            return done(p.grad, q.grad)
+            t.grad = w.grad = None
+            F.sparse_matmul(*both, t, w).backward(gt)
+            return done(t.grad, w.grad)
 
         work.calls[peers.OURS] = ours
         if not back:
