@@ -57,7 +57,7 @@ class SpikingODELayer(Module):
         >>> counts, times = layer.forward(np.ones((2, 3)), interval=10.0, return_times=True)
         >>> counts.numpy()
         array([[2., 0.],
-               [2., 1.]], dtype=float32)
+               [3., 1.]], dtype=float32)
         >>> times.numpy()[:, 2].round(3)
         array([ 3.646,  7.293, 10.939, 13.863, 14.586, 18.232], dtype=float32)
 

@@ -20,6 +20,7 @@ from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill, joined, sliced
 
 _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
+_LEAST = 32  # of their rows: a product of fewer reads W as often
 _FEW = 4  # intervals, of which a run in floats pays
 _ROWS = 8  # rows of a thread that works by itself
 _fused: dict[Device, bool] = {}
@@ -143,7 +144,7 @@ class _Problem:
         v, low = (duplicate(a) for a in self.v0)
         counts = empty((steps, self.batch, self.n))
         starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
-        at_once = steps if keep else min(steps, max(_AT_ONCE // across, 8))
+        at_once = steps if keep else min(steps, max(_AT_ONCE // across, _LEAST))
         made = (v, v)
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
@@ -167,7 +168,7 @@ class _Problem:
         counts, names = empty((steps, self.batch, self.n)), empty((across,), UINT)
         listed = fill((1,), 0, UINT)
         xx, ww = _squares(self.flat), _squares(self.w)
-        at_once = min(steps, max(_AT_ONCE // across, 8))
+        at_once = min(steps, max(_AT_ONCE // across, _LEAST))
         plain = {name[:-1]: value for name, value in self.constants.items() if name.endswith("0")}
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
