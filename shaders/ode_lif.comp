@@ -4,6 +4,7 @@
 layout(local_size_x = 64) in;
 layout(constant_id = 0) const bool FUSED = true;
 layout(constant_id = 1) const bool KEEP = false; // v at the beginning of each interval, for times and gradients
+layout(constant_id = 2) const bool LISTED = false; // only the neurons on the list
 #define SIZES uint n, first, last, from;
 #include "ode_lif.glsl"
 // Intervals `first` to before `last` of n leaky neurons: counts (T, n), and the voltage v (n), which is changed in place.
@@ -15,12 +16,15 @@ layout(binding = 3) buffer V1 { float v1[]; };
 layout(binding = 4) buffer S0 { float start0[]; };
 layout(binding = 5) buffer S1 { float start1[]; };
 layout(binding = 6) buffer N { float counts[]; };
+layout(binding = 7) readonly buffer L { uint list[]; };
+layout(binding = 8) readonly buffer M { uint listed[]; };
 void main() {
-    uint i = thread(), n = p.n, last = p.last;
-    if (i >= n) return;
+    uint place = thread(), i = place, n = p.n, last = p.last;
+    if (place >= (LISTED ? listed[0] : n)) return;
+    if (LISTED) i = list[place];
     vec2 v = vec2(v0[i], v1[i]);
     for (uint t = p.first; t < last; t++) {
-        uint at = t * n + i, row = at - p.from * n;
+        uint at = t * n + i, row = (t - p.from) * n + place;
         if (KEEP) {
             start0[at] = v.x;
             start1[at] = v.y;

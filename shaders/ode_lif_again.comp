@@ -8,7 +8,8 @@ layout(constant_id = 2) const bool LOW_W = false;
 layout(constant_id = 3) const bool QUADS = true; // m is divisible by 4
 #define SIZES uint n, neurons, m, first, last;
 #include "ode_lif.glsl"
-// The neurons on the list of ode_lif_fast, in pairs of floats: intervals `first` to before `last`. See ode_current.glsl.
+// The neurons of several samples on the list of ode_lif_fast, in pairs of floats: intervals `first` to before `last`. Each
+// has inputs of its own, so that nothing is shared, as in ode_current.glsl.
 INPUT(0, x)
 INPUT(1, x_low)
 INPUT(2, w)
@@ -17,17 +18,15 @@ layout(binding = 4) readonly buffer XX { float x_squares[]; };
 layout(binding = 5) readonly buffer WW { float w_squares[]; };
 layout(binding = 6) readonly buffer L { uint list[]; };
 layout(binding = 7) readonly buffer M { uint listed[]; };
-layout(binding = 8) readonly buffer B0 { float begin0[]; };
-layout(binding = 9) readonly buffer B1 { float begin1[]; };
-layout(binding = 10) buffer V0 { float v0[]; };
-layout(binding = 11) buffer V1 { float v1[]; };
-layout(binding = 12) buffer N { float counts[]; };
+layout(binding = 8) buffer V0 { float v0[]; };
+layout(binding = 9) buffer V1 { float v1[]; };
+layout(binding = 10) buffer N { float counts[]; };
 #include "ode_sum.glsl"
 void main() {
     uint place = thread(), n = p.n, m = p.m, last = p.last;
     if (place >= listed[0]) return;
     uint i = list[place], neuron = i % p.neurons, batch = n / p.neurons, who = i / p.neurons, b = neuron * m;
-    vec2 v = p.first == 0 ? vec2(begin0[i], begin1[i]) : vec2(v0[i], v1[i]);
+    vec2 v = vec2(v0[i], v1[i]);
     float ww = w_squares[neuron];
     for (uint t = p.first; t < last; t++) {
         uint row = t * batch + who, a = row * m;

@@ -17,6 +17,9 @@ layout(binding = 4) buffer E0 { float e0[]; };      // the bound of its error; b
 layout(binding = 5) buffer N { float counts[]; };
 layout(binding = 6) buffer L { uint list[]; };
 layout(binding = 7) buffer M { uint listed[]; };
+layout(binding = 8) readonly buffer B0 { float begin0[]; };
+layout(binding = 9) readonly buffer B1 { float begin1[]; };
+layout(binding = 10) buffer V1 { float v1[]; };
 const float TINY = 5.9604645e-8;
 void main() {
     uint i = thread(), n = p.n, last = p.last, batch = p.n / p.neurons, who = i / p.neurons;
@@ -49,7 +52,8 @@ void main() {
         sure = sure && e < 0.01 * (threshold - low);
         counts[t * n + i] = count;
     }
-    v0[i] = v;
+    v0[i] = sure ? v : begin0[i]; // on the list they begin again
+    v1[i] = sure ? 0.0 : begin1[i];
     e0[i] = sure ? e : -1.0;
     if (!sure) list[atomicAdd(listed[0], 1)] = i;
 }

@@ -44,6 +44,16 @@ def numbers(data: Any, what: str) -> np.ndarray:
     return host
 
 
+def fits(shape: tuple[int, ...], width: int, axes: tuple[str, ...]) -> None:
+    """Refuse a shape whose last axis is not `width`, or that is none of `axes`, or empty."""
+    if len(shape) not in [len(a.split(",")) - a.count(",)") for a in axes] or shape[-1] != width:
+        raise ValueError(
+            f"{NAME}: the input has a wrong shape, got {shape}; expected {' or '.join(axes)}, n_inputs = {width}."
+        )
+    if 0 in shape:
+        raise ValueError(f"{NAME}: the input is empty, got shape {shape}; expected at least one interval and sample.")
+
+
 def inputs(data: Any, width: int, axes: tuple[str, ...], known: Split | None) -> tuple[tuple[int, ...], Split]:
     """Return the shape of the inputs, and them.
 
@@ -56,10 +66,7 @@ def inputs(data: Any, width: int, axes: tuple[str, ...], known: Split | None) ->
     seen = known is not None and isinstance(data, Tensor) and data.array.storage is known.high.array.storage
     values = data if seen else numbers(data, "the input")
     shape = tuple(values.shape)
-    if len(shape) not in [len(a.split(",")) - a.count(",)") for a in axes] or shape[-1] != width:
-        raise ValueError(
-            f"{NAME}: the input has a wrong shape, got {shape}; expected {' or '.join(axes)}, n_inputs = {width}."
-        )
+    fits(shape, width, axes)
     if isinstance(data, Tensor):
         return shape, Split(data.astype(np.float32), known.low if known is not None and seen else None)
     return shape, split(values)

@@ -20,6 +20,7 @@ from grillyx.ode._methods import ADAPTIVE, Run, method_of, rest_of
 from grillyx.ops import ode_lif
 
 _ode_lif = differentiable(ode_lif.ode_lif)
+SEQUENCES = ("(T, n_inputs)", "(T, B, n_inputs)")
 
 
 class SpikingODELayer(Module):
@@ -164,7 +165,9 @@ class SpikingODELayer(Module):
         if self.method == "compat":
             return self.forward(*inputs, **options)
         if inputs and not isinstance(inputs[0], Tensor):  # before it becomes a tensor, which holds less
-            self._known = _checks.split(_checks.numbers(inputs[0], "the input"))
+            values = _checks.numbers(inputs[0], "the input")
+            _checks.fits(values.shape, self.n_inputs, SEQUENCES)
+            self._known = _checks.split(values)
             inputs = (self._known.high, *inputs[1:])
         try:
             return super().__call__(*inputs, **options)
@@ -188,11 +191,7 @@ class SpikingODELayer(Module):
             ValueError: NaN, a wrong shape, a negative interval, or more spikes than a tensor can hold.
         """
         h = _checks.interval(interval)
-        shape, x = _checks.inputs(inputs, self.n_inputs, ("(T, n_inputs)", "(T, B, n_inputs)"), self._known)
-        if 0 in shape:
-            raise ValueError(
-                f"{NAME}: the input is empty, got shape {shape}; expected at least one interval and sample."
-            )
+        shape, x = _checks.inputs(inputs, self.n_inputs, SEQUENCES, self._known)
         self.reset()
         return self._call_method(x, shape, h, return_times)
 
@@ -214,8 +213,6 @@ class SpikingODELayer(Module):
         """
         h = _checks.interval(interval)
         shape, x = _checks.inputs(x, self.n_inputs, ("(n_inputs,)", "(B, n_inputs)"), self._known)
-        if 0 in shape:
-            raise ValueError(f"{NAME}: the input is empty, got shape {shape}; expected at least one sample.")
         if self._state is not None and self.voltage.shape[:-1] != shape[:-1]:
             raise ValueError(
                 f"{NAME}.step: the batch is another than that of the voltages, got an input of shape {shape} for voltages of "

@@ -20,6 +20,7 @@ from grillyx.ops.reduce import reduced
 from grillyx.ops.shape import fill, joined, sliced
 
 _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
+_LEAST = 32  # of their rows: a product of fewer reads W as often
 _FEW = 4  # intervals, of which a run in floats pays
 _ROWS = 8  # rows of a thread that works by itself
 _fused: dict[Device, bool] = {}
@@ -80,7 +81,8 @@ class _Currents:
         self.x, self.w, self.x_low, self.w_low = x, w, x_low, w_low
         self.xx, self.ww = _squares(x), _squares(w)
 
-    def rows(self, begin: int, count: int) -> tuple[Array, Array]:
+    def rows(self, begin: int, count: int, only: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+        """Return (count, n); or of the neurons on a list (and how many these are) `only`, side by side."""
         x, w = self.x, self.w
         (n, m), device = w.shape, w.storage.device
         high, low = empty((count, n)), empty((count, n))
@@ -89,6 +91,7 @@ class _Currents:
         each = 2 if shared and n > sg else 1
         across = -(-n // (sg * each)) if shared else n
         tiles = -(-count // sg) * across
+        names, listed = only or (x, x)
         for first in range(0, m, 4 * LONGEST_LOOP):
             last = min(first + 4 * LONGEST_LOOP, m)
             kernel("ode_current_subgroup" if shared else "ode_current")(
@@ -96,7 +99,7 @@ class _Currents:
                 w_low=self.w_low or w, x_squares=self.xx, w_squares=self.ww, current0=high, current1=low, rows=count, n=n,
                 m=m, first=first, last=last, across=across, begin=begin, local_size=sg if shared else 64,
                 FUSED=int(fused(device)), LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None),
-                MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each,
+                MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each, LISTED=int(only is not None), list=names, listed=listed,
             )  # fmt: skip
         return high, low
 
@@ -138,24 +141,35 @@ class _Problem:
 
     def exact(self, keep: bool) -> _Exact:
         """Run in pairs of floats."""
-        steps, across = self.steps, self.across
-        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
         v, low = (duplicate(a) for a in self.v0)
-        counts = empty((steps, self.batch, self.n))
+        counts = empty((self.steps, self.batch, self.n))
+        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        return _Exact(counts, v, low, self._pairs(currents, v, low, counts, keep, None))
+
+    def _pairs(
+        self, currents: _Currents, v: Array, low: Array, counts: Array, keep: bool, only: tuple[Array, Array] | None
+    ) -> tuple[Array, ...]:  # fmt: skip
+        """Run all neurons, or those on a list, and return currents and voltages before each interval, if they are kept."""
+        steps, across = self.steps, self.across
         starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
-        at_once = steps if keep else min(steps, max(_AT_ONCE // across, 8))
+        names, listed = only or (v, v)
+        at_once = steps if keep else self._at_once
         made = (v, v)
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
-            made = currents.rows(begin * self.batch, (end - begin) * self.batch)
+            made = currents.rows(begin * self.batch, (end - begin) * self.batch, only)
             for first in range(begin, end, LONGEST_LOOP):
                 last = min(first + LONGEST_LOOP, end)
                 kernel("ode_lif")(
                     grid(across), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
                     start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=self.one,
-                    KEEP=int(keep), **{"from": begin}, **self.constants,
+                    KEEP=int(keep), LISTED=int(only is not None), list=names, listed=listed, **{"from": begin}, **self.constants,
                 )  # fmt: skip
-        return _Exact(counts, v, low, (*made, *starts) if keep else ())
+        return (*made, *starts) if keep else ()
+
+    @property
+    def _at_once(self) -> int:
+        return min(self.steps, max(_AT_ONCE // self.across, _LEAST))
 
     def guarded(self) -> tuple[Array, Array, Array]:
         """Return counts, voltages, and what floats cannot hold of them, of a run in floats that knows where they do not do.
@@ -163,32 +177,33 @@ class _Problem:
         Counts are those of `exact`. A voltage is good to 1 % of a threshold at the worst, and almost always to 1e-5.
         """
         steps, across, m = self.steps, self.across, self.m
-        v, e, low = duplicate(self.v0[0]), fill(self.v0[0].shape, 0.0), fill(self.v0[0].shape, 0.0)
-        counts, names = empty((steps, self.batch, self.n)), empty((across,), UINT)
-        listed = fill((1,), 0, UINT)
-        xx, ww = _squares(self.flat), _squares(self.w)
-        at_once = min(steps, max(_AT_ONCE // across, 8))
+        v, e, low = duplicate(self.v0[0]), fill(self.v0[0].shape, 0.0), empty(self.v0[0].shape)
+        counts, names, listed = empty((steps, self.batch, self.n)), empty((across,), UINT), fill((1,), 0, UINT)
+        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        squares = {"x_squares": currents.xx, "w_squares": currents.ww}
         plain = {name[:-1]: value for name, value in self.constants.items() if name.endswith("0")}
-        for begin in range(0, steps, at_once):
-            end = min(begin + at_once, steps)
+        for begin in range(0, steps, self._at_once):
+            end = min(begin + self._at_once, steps)
             rows = sliced(self.flat, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
             current = product(rows, self.w, NT)
             for first in range(begin, end, LONGEST_LOOP):
                 last = min(first + LONGEST_LOOP, end)
                 kernel("ode_lif_fast")(
-                    grid(across), 32 * across * (last - first), current=current, x_squares=xx, w_squares=ww, v0=v, e0=e,
-                    counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first, last=last,
-                    error=2.0**-24 * (math.sqrt(m) + 4.0), **{"from": begin}, **plain,
+                    grid(across), 32 * across * (last - first), current=current, v0=v, v1=low, e0=e, begin0=self.v0[0],
+                    begin1=self.v0[1], counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first,
+                    last=last, error=2.0**-24 * (math.sqrt(m) + 4.0), **{"from": begin}, **plain, **squares,
                 )  # fmt: skip
+        if self.batch == 1:
+            self._pairs(currents, v, low, counts, False, (names, listed))
+            return counts, v, low
         most = max(4 * LONGEST_LOOP // (m + 8), 1)
         for first in range(0, steps, most):
             last = min(first + most, steps)
             kernel("ode_lif_again")(
                 grid(across, 8), 16 * across * (last - first), x=self.flat, x_low=self.x_low or self.flat, w=self.w,
-                w_low=self.w_low or self.w, x_squares=xx, w_squares=ww, list=names, listed=listed, begin0=self.v0[0],
-                begin1=self.v0[1], v0=v, v1=low, counts=counts, n=across, neurons=self.n, m=m, first=first, last=last,
-                FUSED=self.one, LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0),
-                **self.constants,
+                w_low=self.w_low or self.w, list=names, listed=listed, v0=v, v1=low, counts=counts, n=across,
+                neurons=self.n, m=m, first=first, last=last, FUSED=self.one, LOW_X=int(self.x_low is not None),
+                LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0), **squares, **self.constants,
             )  # fmt: skip
         return counts, v, low
 

@@ -7,6 +7,7 @@ layout(constant_id = 4) const bool MORE = false; // products `first` to before `
 layout(constant_id = 5) const bool QUADS = true; // m is divisible by 4
 layout(constant_id = 6) const uint SG = 8;       // rows of a thread: the lanes of a subgroup, or any number
 layout(constant_id = 7) const uint CJ = 1;       // neurons of a thread
+layout(constant_id = 8) const bool LISTED = false; // only the neurons on the list, side by side in rows of n
 #include "double_single.glsl"
 layout(push_constant) uniform P { uint rows, n, m, first, last, across, begin; } p; // begin: row of x
 INPUT(0, x)
@@ -17,6 +18,8 @@ layout(binding = 4) readonly buffer XX { float x_squares[]; }; // (rows)
 layout(binding = 5) readonly buffer WW { float w_squares[]; }; // (n)
 layout(binding = 6) buffer I0 { float current0[]; };
 layout(binding = 7) buffer I1 { float current1[]; };
+layout(binding = 8) readonly buffer L { uint list[]; };
+layout(binding = 9) readonly buffer M { uint listed[]; };
 #include "ode_sum.glsl"
 void main() {
 #if SHARED
@@ -27,7 +30,12 @@ void main() {
     uint row0 = tile / p.across * SG, col0 = tile % p.across;
     if (row0 >= p.rows) return;
 #endif
-    uint m = p.m, last = p.last, rows = p.rows, n = p.n;
+    uint m = p.m, last = p.last, rows = p.rows, n = p.n, most = LISTED ? listed[0] : n;
+#if SHARED
+    if (col0 - lane >= most) return; // of all lanes
+#else
+    if (col0 >= most) return;
+#endif
 #if SHARED
     uint xa = (p.begin + min(row0 + lane, rows - 1)) * m;
     float own_squares = x_squares[p.begin + min(row0 + lane, rows - 1)];
@@ -36,7 +44,8 @@ void main() {
     float t[SG * CJ], low[SG * CJ];
     precise float start[SG * CJ];
     [[unroll]] for (uint j = 0; j < CJ; j++) {
-        uint col = min(col0 + j * SG, n - 1);
+        uint col = min(col0 + j * SG, most - 1);
+        if (LISTED) col = list[col];
         wa[j] = col * m;
         float ww = w_squares[col];
         [[unroll]] for (uint r = 0; r < SG; r++) {
@@ -83,7 +92,7 @@ void main() {
         if (row0 + r < rows)
             [[unroll]] for (uint j = 0; j < CJ; j++) {
                 uint col = col0 + j * SG, at = (row0 + r) * n + col;
-                if (col < n) {
+                if (col < most) {
                     vec2 sum = sum_of(t[r * CJ + j], low[r * CJ + j], start[r * CJ + j]);
                     if (MORE) sum = plus(sum, vec2(current0[at], current1[at]));
                     current0[at] = sum.x;

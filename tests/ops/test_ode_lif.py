@@ -7,6 +7,7 @@ import pytest
 
 from grillyx.engine.array import from_numpy
 from grillyx.engine.device import current_device
+from grillyx.engine.kernel import kernel
 from grillyx.ops import gemm, ode_lif, ode_spikes
 from grillyx.ops.ode_lif import Leaky, Trace
 from tests.helpers import use_body
@@ -80,6 +81,29 @@ def test_long_sums_and_long_runs(steps, m, fine):
     truth = run(w, x, 7.0, 0.1, 0.9, -0.2, 1.1, 1.5)
     (counts, *_), _ = pairs_of(w, x, fine=fine)
     np.testing.assert_array_equal(counts.numpy(), truth.counts)
+
+
+@pytest.mark.usefixtures("body", "fma")
+@pytest.mark.parametrize("batch", [1, 6])
+def test_neurons_in_doubt_run_again(batch, monkeypatch):
+    """Currents that graze the threshold: v_inf less the threshold is 1e-9 to 1, so that most neurons are on the list."""
+    steps, n, m = 60, 50, 2
+    w = (1.0 + 10.0 ** rng.uniform(-9, -1, (n, m))) * (0.8 * 1.1 / 7.0 / m)
+    x = 1.0 + 10.0 ** rng.uniform(-9, 0, (steps, batch, m))
+    truth = run(w, x, 7.0, 0.1, 0.9, -0.2, 1.1, 1.5)
+    listed = []
+
+    def watched(name):
+        def call(*args, **given):
+            listed.extend([given["listed"]] if name == "ode_lif_fast" else [])
+            return kernel(name)(*args, **given)
+
+        return call
+
+    monkeypatch.setattr(ode_lif, "kernel", watched)
+    wrong = pairs_of(w, x)[0][0].numpy() != truth.counts
+    assert not (wrong & ~truth.doubt).any()
+    assert 4 * sum(listed[0].numpy()) > batch * n
 
 
 def test_long_runs_backward():
