@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.special import gamma
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor
@@ -23,14 +24,14 @@ Run = tuple[Tensor, Tensor]  # spikes and voltages, both (steps, B, ...)
 
 
 class Weights(NamedTuple):
-    """`_tables.Table` as tensors; numbers have shape ()."""
+    """`_tables.Table` as tensors; beta has shape ()."""
 
     lag: Tensor
     initial: Tensor
     start: Tensor | None
     beta: Tensor
-    p: Tensor
-    q: Tensor
+    p: float
+    q: float
     leak: bool
 
 
@@ -48,7 +49,7 @@ class History:
         self.weights = F.getitem(weights, slice(None, None, -1))  # the oldest first, as the entries are
         self.end = weights.shape[0] - first
 
-    def push(self, entry: Tensor) -> None:
+    def push(self, entry: Any) -> None:
         self.shape = entry.shape
         self.entries.append(entry.reshape(1, -1))
 
@@ -97,43 +98,79 @@ class Spikes:
         return F.stack(self.spikes), F.stack(self.voltages)
 
 
-def linear(neuron: BaseNeuron, x: Tensor, weights: Weights) -> Run:
-    """Run a built-in neuron over x (steps, B, ...), ``u_k = e_k w0 + S_k x_0 + sum T_{k-j} h_j + beta x_k``."""
-    v0 = _voltage(neuron, x.shape[1:])
-    state, history = Spikes(neuron, v0), History(weights.lag)
-    resting = not isinstance(neuron.v0, Tensor) and neuron.v0 == 0.0
-    for k, current in enumerate(F.unstack(x), 1):
-        drive = current + state.jumps if weights.leak else current
-        if k == 1:
-            first = current
-        u = _plus(history.total(), drive * weights.beta)
-        if not resting:
-            u = u + v0 * weights.initial[k]
-        if weights.start is not None:
-            u = u + first * weights.start[k]
-        spike = neuron.fire(u - state.jumps - neuron.threshold)
+class LinearSteps:
+    """A built-in neuron, ``u_k = e_k w0 + S_k x_0 + sum T_{k-j} h_j + beta x_k``, a step a call.
+
+    Args:
+        v0: voltage before the first step, (B, ...); None for 0.
+    """
+
+    def __init__(self, neuron: BaseNeuron, weights: Weights, shape: tuple[int, ...], v0: Tensor | None) -> None:
+        self.neuron, self.weights, self.v0 = neuron, weights, v0
+        self.state = Spikes(neuron, F.broadcast_to(Tensor(np.float32(0.0)), shape) if v0 is None else v0)
+        self.history = History(weights.lag)
+        self.first: Tensor | None = None
+        self.k = 0
+
+    def extend(self, weights: Weights) -> None:
+        """Go on with the table of more steps."""
+        entries, self.history = self.history.entries, History(weights.lag)
+        self.history.entries, self.weights = entries, weights
+
+    def step(self, current: Tensor) -> None:
+        state, w = self.state, self.weights
+        self.k += 1
+        drive = current + state.jumps if w.leak else current
+        if self.first is None:
+            self.first = current
+        u = _plus(self.history.total(), drive * w.beta)
+        if self.v0 is not None:
+            u = u + self.v0 * w.initial[self.k]
+        if w.start is not None:
+            u = u + self.first * w.start[self.k]
+        spike = self.neuron.fire(u - state.jumps - self.neuron.threshold)
         jump, rest = state.jump(u, spike)
-        if rest is not None and weights.leak:
-            drive, u = drive + jump * rest, u + jump * rest * weights.beta
+        if rest is not None and w.leak:
+            drive, u = drive + jump * rest, u + jump * rest * w.beta
         state.end(u, jump, spike)
-        history.push(drive * weights.p + u * weights.q)
-    return state.out()
+        entry = None if not w.p else drive * w.p
+        self.history.push(_plus(entry, u * w.q if w.q else None))
 
 
+def linear(neuron: BaseNeuron, x: Tensor, weights: Weights) -> Run:
+    """Run a built-in neuron over x (steps, B, ...)."""
+    resting = not isinstance(neuron.v0, Tensor) and neuron.v0 == 0.0
+    steps = LinearSteps(neuron, weights, x.shape[1:], None if resting else _voltage(neuron, x.shape[1:]))
+    for current in F.unstack(x):
+        steps.step(current)
+    return steps.state.out()
+
+
+# of odeint: what each stage takes of those before it, and the weights of the stages
+STAGES: dict[str, tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]] = {
+    "euler": (((),), (1.0,)),
+    "midpoint": (((), (0.5,)), (0.0, 1.0)),
+    "heun": (((), (1.0,)), (0.5, 0.5)),
+    "rk4": (((), (0.5,), (0.0, 0.5), (0.0, 0.0, 1.0)), (1 / 6, 1 / 3, 1 / 3, 1 / 6)),
+}
 CORRECTIONS = {"gl": 0, "glmulti": 0, "l1": 0, "pred": 1, "trap": 3}
 
 
 def _explicit(method: str, steps: int, h: float) -> Any:
-    """Return the function from (alpha, coefficients) to the weights of an explicit scheme, and what multiplies f."""
+    """Return the function from (alpha, coefficients) to the weights of an explicit scheme, and for sums what multiplies f."""
 
     def sums(alpha: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        kind = "l1" if method == "l1" else "gl"
-        table = getattr(coefficients, "l1" if method == "l1" else "grunwald_letnikov")
-        c = sum(f * table(steps + 1, a) / coefficients.step_factor(kind, h, a) for a, f in zip(alpha, factors, strict=True))
+        c: Any = 0.0
+        for a, factor in zip(alpha, factors, strict=True):
+            if method == "l1":
+                c = c + factor * h**-a / gamma(2.0 - a) * coefficients.l1(steps + 1, a)
+            else:
+                c = c + factor * h**-a * coefficients.grunwald_letnikov(steps + 1, a)
         return -c / c[0], 1.0 / c[:1]
 
     def products(alpha: np.ndarray, factors: np.ndarray) -> tuple[np.ndarray]:
-        return (coefficients.adams_bashforth(steps, alpha[0]) * coefficients.step_factor("pred", h, alpha[0]) / factors[0],)
+        a = alpha[0]
+        return (coefficients.adams_bashforth(steps, a) * h**a / (gamma(1.0 + a) * factors[0]),)
 
     return products if CORRECTIONS[method] else sums
 
@@ -167,10 +204,34 @@ def own(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
         if rest is not None:  # the rest of the step, from below
             low = u - jump
             gain = (neuron.forward(low - state.jumps, current)[0] - neuron.forward(u - state.jumps, current)[0]) * rest
-            u = u + gain * spike.detach() * (made[1] if len(made) > 1 else made[0][0])
+            u = u + gain * (made[1] if len(made) > 1 else made[0][0])
         state.end(u, jump, spike)
         if len(made) > 1:
             past.push(u - w0)
+    return state.out()
+
+
+def ordinary(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
+    """Run a user's neuron over x (steps, B, ...) with an explicit Runge-Kutta method, the current constant over each step."""
+    state, h = Spikes(neuron, _voltage(neuron, x.shape[1:])), layer.step
+    stages, weights = STAGES[layer.method]
+    for current in F.unstack(x):
+
+        def moved(factors: tuple[float, ...], slopes: list[Tensor], v: Tensor = state.v) -> Tensor:
+            for factor, slope in zip(factors, slopes, strict=True):
+                v = v + slope * (h * factor) if factor else v
+            return v
+
+        slopes: list[Tensor] = []
+        for factors in stages:
+            slopes.append(neuron.forward(moved(factors, slopes), current)[0])
+        v = moved(weights, slopes)
+        spike = neuron.forward(v, current)[1]
+        u = v + state.jumps
+        jump, rest = state.jump(u, spike)
+        if rest is not None:
+            u = u + (neuron.forward(v - jump, current)[0] - neuron.forward(v, current)[0]) * rest * h
+        state.end(u, jump, spike)
     return state.out()
 
 

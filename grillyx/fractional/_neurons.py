@@ -7,7 +7,7 @@ from typing import Any
 
 import grillyx.functional as F
 from grillyx.autograd import Tensor, as_tensor
-from grillyx.fractional._sequence import running
+from grillyx.fractional._sequence import Layer, running
 from grillyx.fractional._surrogates import noisy_threshold_spike, spike_function
 from grillyx.functional import _check
 from grillyx.nn import Module, Parameter
@@ -35,6 +35,7 @@ class BaseNeuron(Module):
         surrogate_opt: a name in `surrogate_f`, or an `nn.SurrogateFunction`, which has its own scale.
         tau_learnable: whether tau is trained, ``tau = tau_0 e**tau_param``, so that it stays positive; with `compat`
             ``tau_0 (1 + e**tau_param)``, which starts at twice the tau that was asked for.
+        v_reset: voltage after a spike; None subtracts the threshold instead.
         v0: voltage before the first step, a number or a tensor that fits (B, ...).
         detach_reset: whether the gradient ignores the reset.
         substep: whether a spike is thought to happen where the line between two voltages crosses the threshold, and not
@@ -54,12 +55,13 @@ class BaseNeuron(Module):
     """
 
     leaks: bool | None = None  # of the linear neurons: whether the voltage decays
+    gain, offset = 1.0, 0.0  # the current is gain * input + offset, where `to_fractional` made the neuron
     discrete = False  # whether `forward` returns the next voltage
 
     def __init__(
         self, tau: float = 0.5, threshold: float = 1.0, surrogate_grad_scale: float = 5.0,
-        surrogate_opt: Any = "arctan_surrogate", tau_learnable: bool = False, *, v0: Any = 0.0, detach_reset: bool = False,
-        substep: bool = True, store_v_seq: bool = False, compat: bool = False,
+        surrogate_opt: Any = "arctan_surrogate", tau_learnable: bool = False, *, v_reset: float | None = None,
+        v0: Any = 0.0, detach_reset: bool = False, substep: bool = True, store_v_seq: bool = False, compat: bool = False,
     ) -> None:  # fmt: skip
         name = type(self).__name__
         self.initial_tau = self.tau = positive(tau, name, "tau")
@@ -68,6 +70,7 @@ class BaseNeuron(Module):
         self.surrogate_opt, self.tau_learnable = surrogate_opt, bool(tau_learnable)
         self.surrogate_f = spike_function(surrogate_opt, surrogate_grad_scale, name)
         self.tau_param = Parameter(0.0) if tau_learnable else None
+        self.v_reset = None if v_reset is None else _check.number(v_reset, name, "v_reset")
         self.v0 = v0 if isinstance(v0, Tensor) else _check.number(v0, name, "v0")
         self.detach_reset, self.substep, self.compat = bool(detach_reset), bool(substep), bool(compat)
         self.store_v_seq = bool(store_v_seq)
@@ -91,11 +94,20 @@ class BaseNeuron(Module):
         return self.surrogate_f(distance, self.surrogate_grad_scale)
 
     def reset(self, v: Any = None, spike: Any = None) -> Any:
-        """Return how far spikes lower the voltage v: ``threshold * spike``. Without arguments: forget `v_seq`."""
+        """Return how far spikes lower the voltage v: ``threshold * spike``, or ``(v - v_reset) * spike``.
+
+        Without arguments: forget `v_seq`.
+        """
         if spike is None:
             self.v_seq = None
             return None
-        return spike * self.threshold
+        if self.v_reset is None:
+            return spike * self.threshold
+        return (v - self.v_reset if self.v_reset else v) * spike
+
+    def own_layer(self) -> Layer | None:
+        """Return how to solve this neuron's equation, where it does not ask the wrapper."""
+        return None
 
     @property
     def hard(self) -> bool:
@@ -187,7 +199,7 @@ class HardResetLIF(LIFNeuron):
             `compat` there is none. Here the reset is exact.
         surrogate_opt: see `BaseNeuron`.
         tau_learnable: see `BaseNeuron`.
-        v_reset: voltage after a spike.
+        v_reset: see `BaseNeuron`.
         **options: see `BaseNeuron`.
     """
 
@@ -195,11 +207,12 @@ class HardResetLIF(LIFNeuron):
 
     def __init__(
         self, tau: float = 0.5, threshold: float = 1.0, surrogate_grad_scale: float = 5.0, reset_strength: float = 50.0,
-        surrogate_opt: Any = "arctan_surrogate", tau_learnable: bool = False, *, v_reset: float = 0.0, **options: Any,
+        surrogate_opt: Any = "arctan_surrogate", tau_learnable: bool = False, *, v_reset: float | None = 0.0, **options: Any,
     ) -> None:  # fmt: skip
-        super().__init__(tau, threshold, surrogate_grad_scale, surrogate_opt, tau_learnable, **options)
+        super().__init__(
+            tau, threshold, surrogate_grad_scale, surrogate_opt, tau_learnable, v_reset=v_reset, **options
+        )
         self.reset_strength = reset_strength
-        self.v_reset = _check.number(v_reset, type(self).__name__, "v_reset")
 
     def forward(self, v_mem: Any, current_input: Any = None) -> Any:
         """Return ``((I - v) / tau, spike)``; v_mem itself without a current."""
@@ -207,10 +220,6 @@ class HardResetLIF(LIFNeuron):
             return v_mem
         v = as_tensor(v_mem)
         return (as_tensor(current_input) - v) / self.get_tau(), self.fire(v - self.threshold)
-
-    def reset(self, v: Any = None, spike: Any = None) -> Any:
-        """Return ``(v - v_reset) * spike``. Without arguments: forget `v_seq`."""
-        return super().reset() if spike is None else (v - self.v_reset if self.v_reset else v) * spike
 
 
 def positive(value: Any, name: str, what: str) -> float:
