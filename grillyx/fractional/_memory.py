@@ -75,12 +75,18 @@ def exponentials(t: Table) -> Table:
     the table, so that a derivative of the table has the derivatives of the weights.
     """
     t = response(t)
-    steps = t.lag.size
-    rates, at, scale, inverse = _fit(steps)
-    a = inverse @ (t.lag[at] * scale)
-    lag = np.append(0.0, np.exp(-np.outer(np.arange(1, steps), rates)) @ a)
-    error = np.abs(lag - t.lag).sum() / max(1.0, np.abs(t.lag).sum())
-    return t._replace(lag=lag, modes=(a, np.exp(-rates)), error=float(error))
+    a, error = fitted(t.lag)
+    rates = _fit(t.lag.size)[0]
+    lag = np.append(0.0, np.exp(-np.outer(np.arange(1, t.lag.size), rates)) @ a)
+    return t._replace(lag=lag, modes=(a, np.exp(-rates)), error=error)
+
+
+def fitted(lag: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the weights of the exponentials for values by lag, and ``sum |error| / max(1, sum |value|)``."""
+    rates, at, scale, inverse = _fit(lag.size)
+    a = inverse @ (lag[at] * scale)
+    missed = np.exp(-np.outer(np.arange(1, lag.size), rates)) @ a - lag[1:]
+    return a, float(np.abs(missed).sum() / max(1.0, np.abs(lag[1:]).sum()))
 
 
 @lru_cache(maxsize=8)

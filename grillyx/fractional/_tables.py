@@ -143,7 +143,7 @@ def check_memory(memory: Any) -> int | str | None:
     """Return None, a number of steps of at least 1, or "exponentials", or raise ValueError."""
     if memory is None or memory == "exponentials":
         return None if memory is None else "exponentials"
-    if isinstance(memory, str) or isinstance(memory, bool) or int(memory) != memory or (memory < 1 and memory != -1):
+    if isinstance(memory, (str, bool)) or int(memory) != memory or (memory < 1 and memory != -1):
         raise ValueError(
             f"fractional memory: must be None or -1 (all), a number of steps of at least 1, or 'exponentials', got {memory!r}."
         )
