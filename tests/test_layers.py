@@ -16,6 +16,7 @@ ORDER = [
     "nn",
     "learning",
     "graph",
+    "fractional",
     "io",
     "plot",
     "convert",
