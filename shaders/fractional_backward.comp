@@ -9,12 +9,12 @@
 // first of which is the end of the block before. carry (m): the sum of gz over all later steps. sums (2, n): each thread's
 // gradients of fade_1, as far as it is not in z, and of level, when they are wanted.
 layout(local_size_x = 64) in;
-layout(constant_id = 10) const bool FADE = true;
-layout(constant_id = 11) const bool DETACH = false; // no gradient through the height of a jump
-layout(constant_id = 12) const bool GIVEN = false;  // the surrogate's values are in sg (T, m)
-layout(constant_id = 13) const bool HAS_GS = true;
-layout(constant_id = 14) const bool HAS_GV_SEQ = false;
-layout(constant_id = 15) const bool SUMS = false;
+layout(constant_id = 8) const bool FADE = true;
+layout(constant_id = 9) const bool DETACH = false; // no gradient through the height of a jump
+layout(constant_id = 10) const bool GIVEN = false;  // the surrogate's values are in sg (T, m)
+layout(constant_id = 11) const bool HAS_GS = true;
+layout(constant_id = 12) const bool HAS_GV_SEQ = false;
+layout(constant_id = 13) const bool SUMS = false;
 layout(push_constant) uniform P { uint n, m, from, whole; float threshold, rest, slope, limit, cold, level, alpha; } p;
 INPUT(0, z)
 INPUT(1, left)

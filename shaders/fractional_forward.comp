@@ -9,11 +9,11 @@
 // lies at k - 1. s (T, m) spikes, v_seq (T, m) membranes after the reset; state (2, m) the last one and the sum of all jumps.
 // A thread takes four neurons, eight steps at a time in registers.
 layout(local_size_x = 64) in;
-layout(constant_id = 10) const bool START = false; // v0 is given, else 0
-layout(constant_id = 11) const bool KICK = false;
-layout(constant_id = 12) const bool FADE = true; // fade is not 0
-layout(constant_id = 13) const bool KEEP_LEFT = false;
-layout(constant_id = 14) const bool KEEP_V = false;
+layout(constant_id = 8) const bool START = false; // v0 is given, else 0
+layout(constant_id = 9) const bool KICK = false;
+layout(constant_id = 10) const bool FADE = true; // fade is not 0
+layout(constant_id = 11) const bool KEEP_LEFT = false;
+layout(constant_id = 12) const bool KEEP_V = false;
 layout(push_constant) uniform P { uint n, m, from, whole; float threshold, rest, slope, limit, cold, level; } p;
 INPUT(0, x)
 INPUT(1, v0)
@@ -96,7 +96,7 @@ void main() {
         GET(state, p.m, total)
     }
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
-    if (FADE && OPEN && !SUBSTEP) { PUT(jumps, 0, vec4(0)) }
+    if (FADE && OPEN && !SUBSTEP) { PUT(jumps, 0, edge) }
     for (uint g = 0; g < p.whole; g++) segment(first, g, SEGMENT);
     if (TAIL > 0) segment(first, p.whole, TAIL);
     PUT(state, 0, v)

@@ -6,14 +6,14 @@
 // All steps of a fractional neuron whose memory is a sum of exponentials; names and sizes as in fractional_forward, and
 // drive, the weights of the inputs of a segment in itself. y (modes, m) is the memory.
 layout(local_size_x = 64) in;
-layout(constant_id = 10) const bool START = false;
-layout(constant_id = 11) const bool KICK = false;
-layout(constant_id = 12) const bool FADE = true;
-layout(constant_id = 13) const bool KEEP_LEFT = false;
-layout(constant_id = 14) const bool KEEP_V = false;
-layout(constant_id = 15) const bool KEEP_Z = false;
-layout(constant_id = 16) const bool KEEP_JUMPS = false;
-layout(constant_id = 17) const bool LAST = true;
+layout(constant_id = 8) const bool START = false;
+layout(constant_id = 9) const bool KICK = false;
+layout(constant_id = 10) const bool FADE = true;
+layout(constant_id = 11) const bool KEEP_LEFT = false;
+layout(constant_id = 12) const bool KEEP_V = false;
+layout(constant_id = 13) const bool KEEP_Z = false;
+layout(constant_id = 14) const bool KEEP_JUMPS = false;
+layout(constant_id = 15) const bool LAST = true;
 layout(push_constant) uniform P { uint n, m, from, whole, modes; float threshold, rest, slope, limit, cold, level; } p;
 INPUT(0, x)
 INPUT(1, v0)
@@ -68,8 +68,9 @@ void segment(uint first, uint g, const uint count) {
             part = crossing(v, zz, ss, p.threshold);
             early = part * whole;
         }
-        if (KEEP_JUMPS) { PUT(jumps, row, late + early) }
-        rs[j] = j == 0 ? early : late + early;
+        vec4 both = late + early;
+        if (KEEP_JUMPS) { PUT(jumps, row, both) }
+        rs[j] = j == 0 ? early : both;
         late = whole - early;
         v = zz - late - d[1] * early - (LEVEL ? p.level * early : vec4(0));
         total += whole;

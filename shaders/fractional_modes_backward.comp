@@ -8,13 +8,13 @@
 // Exact backpropagation through fractional_modes; names as in fractional_backward. gx (T, m) is the gradient of the currents,
 // y (modes, m) that of the modes.
 layout(local_size_x = 64) in;
-layout(constant_id = 10) const bool FADE = true;
-layout(constant_id = 11) const bool DETACH = false;
-layout(constant_id = 12) const bool GIVEN = false;
-layout(constant_id = 13) const bool HAS_GS = true;
-layout(constant_id = 14) const bool HAS_GV_SEQ = false;
-layout(constant_id = 15) const bool SUMS = false;
-layout(constant_id = 16) const bool LAST = true;
+layout(constant_id = 8) const bool FADE = true;
+layout(constant_id = 9) const bool DETACH = false;
+layout(constant_id = 10) const bool GIVEN = false;
+layout(constant_id = 11) const bool HAS_GS = true;
+layout(constant_id = 12) const bool HAS_GV_SEQ = false;
+layout(constant_id = 13) const bool SUMS = false;
+layout(constant_id = 14) const bool LAST = true;
 layout(push_constant) uniform P { uint n, m, from, whole, modes; float threshold, rest, slope, limit, cold, level, alpha; } p;
 INPUT(0, z)
 INPUT(1, left)

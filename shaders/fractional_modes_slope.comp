@@ -6,8 +6,8 @@
 // sum (n): each thread's sum over time of gz times what z would be by other weights, those of fractional_modes after a
 // parameter: x (T, m) the currents, jumps (T + 1, m) all jumps as they were, y (modes, m) memory to work in.
 layout(local_size_x = 64) in;
-layout(constant_id = 10) const bool FADE = true;
-layout(constant_id = 11) const bool LAST = true;
+layout(constant_id = 8) const bool FADE = true;
+layout(constant_id = 9) const bool LAST = true;
 layout(push_constant) uniform P { uint n, m, from, whole, modes; } p;
 INPUT(0, x)
 INPUT(1, jumps)

@@ -16,10 +16,10 @@ MODES = np.float32([0.2, 0.7, 0.93]).astype(np.float64)
 def responses(steps, alpha, *, leak=True, memory=None, modes=False, start=True):
     """A made-up memory and its derivative after alpha: weights that fall with the lag, and what is left of a jump."""
     m = np.arange(steps + 1)
-    a = np.array([0.1, 0.08, 0.02 + 0.01 * alpha])
+    a = np.array([0.3, 0.2, 0.05 + 0.1 * alpha])
     d = np.array([0.5, 0.2, 0.1 * alpha])
     drive, fade = (MODES**m[:, None]) @ a, (MODES**m[:, None]) @ d
-    slopes = [0.01 * MODES[2] ** m, 0.1 * MODES[2] ** m]
+    slopes = [0.1 * MODES[2] ** m, 0.1 * MODES[2] ** m]
     if not modes:
         drive = 0.4 * (m + 1.0) ** (-alpha)
         slopes[0] = -np.log(m + 1.0) * drive
@@ -32,7 +32,7 @@ def responses(steps, alpha, *, leak=True, memory=None, modes=False, start=True):
     slope = Response(
         slopes[0][:n], slopes[1][:n] if leak else np.zeros(0), 0.2 if memory or not leak else 0.0,
         -0.5 * np.log(m + 1.0) * initial if start else None, 0.1 / (m + 2.0) if start else None,
-        (MODES, np.array([0, 0, 0.01]), np.array([0, 0, 0.1])) if modes else None,
+        (MODES, np.array([0, 0, 0.1]), np.array([0, 0, 0.1])) if modes else None,
     )  # fmt: skip
     return main, slope
 
@@ -74,7 +74,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("reset", [None, -0.25])
 @pytest.mark.parametrize("substep", [False, True])
-@pytest.mark.parametrize("shape", [(1, 3), (7, 8), (24, 2, 3), (45, 4)])
+@pytest.mark.parametrize("shape", [(1, 3), (45, 4)])
 def test_spikes_and_membranes(monkeypatch, poisoned, layout, reset, substep, shape):
     monkeypatch.setattr("grillyx.ops.fractional_blocks.BLOCK", 16)
     monkeypatch.setattr("grillyx.ops.fractional_modes.LONGEST_LOOP", 10)
@@ -92,7 +92,7 @@ def test_spikes_and_membranes(monkeypatch, poisoned, layout, reset, substep, sha
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("reset", [None, -0.25])
-@pytest.mark.parametrize("shape", [(1, 3), (21, 2, 3), (41, 4)])
+@pytest.mark.parametrize("shape", [(21, 2, 3), (48, 4)])
 def test_every_gradient_of_soft_spikes(monkeypatch, poisoned, layout, reset, shape):
     monkeypatch.setattr("grillyx.ops.fractional_blocks.BLOCK", 16)
     monkeypatch.setattr("grillyx.ops.fractional_modes.LONGEST_LOOP", 10)
