@@ -61,10 +61,9 @@ class LIFNeuronFDE(BaseNeuron):
     def own_layer(self) -> Layer:
         return Layer(self.method, np.array([self.beta]), np.ones(1), self.step_size, self.memory)
 
-    def reset(self, v: Any = None, spike: Any = None) -> Any:
-        if spike is None:
-            self._past = None
-        return super().reset(v, spike)
+    def _forget(self) -> None:
+        super()._forget()
+        self._past = None
 
     def detach(self) -> None:
         """Keep no past: it is one graph, and gradients to earlier calls would pass through all of it."""

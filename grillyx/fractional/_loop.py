@@ -65,7 +65,7 @@ def _plus(a: Any, b: Any) -> Any:
     return b if a is None else a if b is None else a + b
 
 
-def _voltage(neuron: BaseNeuron, shape: tuple[int, ...]) -> Tensor:
+def voltage(neuron: BaseNeuron, shape: tuple[int, ...]) -> Tensor:
     v0 = neuron.v0 if isinstance(neuron.v0, Tensor) else Tensor(np.float32(neuron.v0))
     return F.broadcast_to(v0, shape)
 
@@ -140,7 +140,7 @@ class LinearSteps:
 def linear(neuron: BaseNeuron, x: Tensor, weights: Weights) -> Run:
     """Run a built-in neuron over x (steps, B, ...)."""
     resting = not isinstance(neuron.v0, Tensor) and neuron.v0 == 0.0
-    steps = LinearSteps(neuron, weights, x.shape[1:], None if resting else _voltage(neuron, x.shape[1:]))
+    steps = LinearSteps(neuron, weights, x.shape[1:], None if resting else voltage(neuron, x.shape[1:]))
     for current in F.unstack(x):
         steps.step(current)
     return steps.state.out()
@@ -183,7 +183,7 @@ def own(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
     """
     steps = x.shape[0]
     made = tensors(_explicit(layer.method, steps, layer.step), layer.alpha, layer.coefficients)
-    w0 = _voltage(neuron, x.shape[1:])
+    w0 = voltage(neuron, x.shape[1:])
     state = Spikes(neuron, w0)
     past = History(made[0]) if len(made) > 1 else History(made[0], 0)
     if layer.memory is not None:
@@ -213,7 +213,7 @@ def own(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
 
 def ordinary(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
     """Run a user's neuron over x (steps, B, ...) with an explicit Runge-Kutta method, the current constant over each step."""
-    state, h = Spikes(neuron, _voltage(neuron, x.shape[1:])), layer.step
+    state, h = Spikes(neuron, voltage(neuron, x.shape[1:])), layer.step
     stages, weights = STAGES[layer.method]
     for current in F.unstack(x):
 
@@ -237,7 +237,7 @@ def ordinary(neuron: BaseNeuron, x: Tensor, layer: Layer) -> Run:
 
 def discrete(neuron: BaseNeuron, x: Tensor) -> Run:
     """Run a neuron whose `forward` returns the next voltage."""
-    v, spikes, voltages = _voltage(neuron, x.shape[1:]), [], []
+    v, spikes, voltages = voltage(neuron, x.shape[1:]), [], []
     for current in F.unstack(x):
         v, s = neuron.forward(v, current)
         spikes.append(s)

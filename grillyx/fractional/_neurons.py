@@ -8,7 +8,7 @@ from typing import Any
 import grillyx.functional as F
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.fractional._sequence import Layer, running
-from grillyx.fractional._surrogates import noisy_threshold_spike, spike_function
+from grillyx.fractional._surrogates import Surrogate, logistic_noise, noisy_threshold_spike, spike_function
 from grillyx.functional import _check
 from grillyx.nn import Module, Parameter
 
@@ -99,11 +99,27 @@ class BaseNeuron(Module):
         Without arguments: forget `v_seq`.
         """
         if spike is None:
-            self.v_seq = None
+            self._forget()
             return None
         if self.v_reset is None:
             return spike * self.threshold
         return (v - self.v_reset if self.v_reset else v) * spike
+
+    def _forget(self) -> None:
+        self.v_seq = None
+
+    def firing(self, shape: tuple[int, ...]) -> dict[str, Any] | None:
+        """Return how `functional.fractional_neuron` fires for currents (T, B, ...); None if `fire` or `reset` is a user's."""
+        kind = type(self)
+        if kind.fire is not BaseNeuron.fire or kind.reset is not BaseNeuron.reset or {"fire", "reset"} & vars(self).keys():
+            return None
+        if self.surrogate_f is noisy_threshold_spike:
+            if not self.training:
+                return {"substep": self.substep, "mute": True}
+            return {"spikes": "soft", "width": 1.0 / self.surrogate_grad_scale, "noise": logistic_noise(shape), "substep": False}
+        if not isinstance(self.surrogate_f, Surrogate):
+            return None
+        return {"substep": self.substep, "surrogate": self.surrogate_f.function(self.surrogate_grad_scale).spec}
 
     def own_layer(self) -> Layer | None:
         """Return how to solve this neuron's equation, where it does not ask the wrapper."""

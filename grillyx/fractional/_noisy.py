@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import grillyx.functional as F
@@ -80,6 +81,20 @@ class NoisyLIF(BaseNeuron):
         soft = F.sigmoid(z if self.train_spike_mode == "hard_st" else z + g)
         # soft - soft is an exact 0, so that the spike is one too
         return ((z + g).detach() >= 0.0).float() + (soft - soft.detach())
+
+    def firing(self, shape: tuple[int, ...]) -> dict[str, Any] | None:
+        kind, mode = type(self), self.train_spike_mode
+        if kind.fire is not NoisyLIF.fire or kind.reset is not BaseNeuron.reset or {"fire", "reset"} & vars(self).keys():
+            return None
+        if self.hard:
+            return {"substep": self.substep, "mute": True}
+        if mode == "hard_st":  # forward and backward do not see the same noise
+            return None
+        return {
+            "spikes": "straight" if mode == "hard_concrete" else "soft", "width": self.gamma, "noise": self.noise(shape),
+            "temperature": self.concrete_temp if mode == "concrete" else 1.0, "substep": False,
+            "clip": math.inf if self.z_clip is None else self.z_clip,
+        }  # fmt: skip
 
     def forward(self, v_mem: Any, current_input: Any = None) -> Any:
         """Return ``((I - v) / tau, spike)``; v_mem itself without a current."""

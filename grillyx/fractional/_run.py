@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from grillyx.autograd import Tensor
+import grillyx.functional as F
+from grillyx.autograd import Tensor, is_grad_enabled
 from grillyx.fractional import _compat, _loop
 from grillyx.fractional._host import attach, read, tensors
+from grillyx.fractional._response import response_of, slope_of
 from grillyx.fractional._tables import Table, derivatives, table
 
 if TYPE_CHECKING:
@@ -39,14 +41,14 @@ def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> Tensor:
     return spikes.reshape(x.shape)
 
 
-def _run(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
+def _run(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None]:
     if neuron.discrete or (neuron.compat and neuron.own_layer() is not None):
         neuron.reset()
         return _loop.discrete(neuron, x)
     if neuron.compat:
         return _compat.solve(neuron, x, layer)
     if neuron.is_linear:
-        return _loop.linear(neuron, x, weights_of(neuron, layer, x.shape[0]))
+        return fused(neuron, x, layer) or _loop.linear(neuron, x, weights_of(neuron, layer, x.shape[0]))
     name = type(neuron).__name__
     if layer.method == "exact":
         raise ValueError(
@@ -63,28 +65,57 @@ def _run(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor]:
     return (_loop.ordinary if layer.method in _loop.STAGES else _loop.own)(neuron, x, layer)
 
 
+def fused(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None] | None:
+    """Run a built-in neuron in one op; None where it fires or resets in a way of its own."""
+    firing = neuron.firing(x.shape)
+    if firing is None or layer.method in _loop.STAGES:
+        return None
+    made = _Made(neuron, layer, x.shape[0])
+    learned = [k for k, p in enumerate(made.parameters) if isinstance(p, Tensor)]
+    resting = not isinstance(neuron.v0, Tensor) and neuron.v0 == 0.0
+    v0 = None if resting else _loop.voltage(neuron, x.shape[1:])
+    parameters: list[Any] = [made.parameters[k] for k in learned]
+    if firing.pop("mute", False):  # spikes without a gradient
+        x, v0, parameters, learned = x.detach(), None if v0 is None else v0.detach(), [], []
+    slopes = [[slope_of(made.table, t) for t in made.derivatives(k)] for k in learned] if is_grad_enabled() else []
+    return F.fractional_neuron(
+        x, v0, response=response_of(made.table), parameters=parameters if slopes else (), slopes=slopes,
+        v_threshold=neuron.threshold, v_reset=neuron.v_reset, detach_reset=neuron.detach_reset,
+        store_v_seq=neuron.store_v_seq, **firing,
+    )  # fmt: skip
+
+
+class _Made:
+    """The table of a built-in neuron, what it is made from, and its derivatives."""
+
+    names = ("alpha", "tau", "coefficients")
+
+    def __init__(self, neuron: BaseNeuron, layer: Layer, steps: int) -> None:
+        self.parameters = (layer.alpha, neuron.get_tau(), layer.coefficients)
+        alpha, tau, factors = (np.atleast_1d(read(p)).tolist() for p in self.parameters)
+        self.options: dict[str, Any] = {
+            "method": layer.method, "steps": steps, "step": layer.step, "alpha": alpha, "tau": tau[0],
+            "coefficients": factors, "leak": bool(neuron.leaks), "memory": layer.memory,
+        }  # fmt: skip
+        self.table = table(**self.options)
+
+    def derivatives(self, k: int) -> list[Table]:
+        """Return those for each element of parameter k."""
+        return derivatives(**self.options, of=(self.names[k],))[self.names[k]]
+
+
 def weights_of(neuron: BaseNeuron, layer: Layer, steps: int) -> _loop.Weights:
     """Return the table of a built-in neuron as tensors on the tape of alpha, tau and the coefficients."""
-    tau = neuron.get_tau()
+    leak = bool(neuron.leaks)
     if layer.method in _loop.STAGES:
-        lag, initial, beta = tensors(_runge_kutta(layer.method, steps, layer.step, bool(neuron.leaks)), tau)
-        return _loop.Weights(lag, initial, None, beta, 0.0, 1.0, bool(neuron.leaks))
-    parameters = (layer.alpha, tau, layer.coefficients)
-    alpha, factors = np.atleast_1d(read(layer.alpha)), np.atleast_1d(read(layer.coefficients))
-    options: dict[str, Any] = {
-        "step": layer.step, "alpha": alpha.tolist(), "tau": float(read(tau)), "coefficients": factors.tolist(),
-        "leak": bool(neuron.leaks), "memory": layer.memory,
-    }  # fmt: skip
-    made = table(layer.method, steps, **options)
-    values = _values(made)
-    if not any(isinstance(p, Tensor) for p in parameters):
-        return _tensors(made, [Tensor(v.astype(np.float32)) for v in values])
-
-    def slopes(i: int) -> list[list[np.ndarray]]:
-        name = ("alpha", "tau", "coefficients")[i]
-        return [_values(t) for t in derivatives(layer.method, steps, **options, of=(name,))[name]]
-
-    return _tensors(made, attach(*parameters, values=values, slopes=slopes))
+        lag, initial, beta = tensors(_runge_kutta(layer.method, steps, layer.step, leak), neuron.get_tau())
+        return _loop.Weights(lag, initial, None, beta, 0.0, 1.0, leak)
+    made = _Made(neuron, layer, steps)
+    values = _values(made.table)
+    if not any(isinstance(p, Tensor) for p in made.parameters):
+        return _tensors(made.table, [Tensor(v.astype(np.float32)) for v in values])
+    slopes = lambda i: [_values(t) for t in made.derivatives(i)]  # noqa: E731
+    return _tensors(made.table, attach(*made.parameters, values=values, slopes=slopes))
 
 
 def _values(t: Table) -> list[np.ndarray]:
