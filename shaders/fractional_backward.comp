@@ -9,13 +9,13 @@
 // first of which is the end of the block before. carry (m): the sum of gz over all later steps. sums (2, n): each thread's
 // gradients of fade_1, as far as it is not in z, and of level, when they are wanted.
 layout(local_size_x = 64) in;
-layout(constant_id = 8) const bool FADE = true;
-layout(constant_id = 9) const bool DETACH = false; // no gradient through the height of a jump
-layout(constant_id = 10) const bool GIVEN = false;  // the surrogate's values are in sg (T, m)
-layout(constant_id = 11) const bool HAS_GS = true;
-layout(constant_id = 12) const bool HAS_GV_SEQ = false;
-layout(constant_id = 13) const bool SUMS = false;
-layout(push_constant) uniform P { uint n, m, from, whole; float threshold, rest, slope, limit, cold, level, alpha; } p;
+layout(constant_id = 6) const bool FADE = true;
+layout(constant_id = 7) const bool DETACH = false; // no gradient through the height of a jump
+layout(constant_id = 8) const bool GIVEN = false;  // the surrogate's values are in sg (T, m)
+layout(constant_id = 9) const bool HAS_GS = true;
+layout(constant_id = 10) const bool HAS_GV_SEQ = false;
+layout(constant_id = 11) const bool SUMS = false;
+layout(push_constant) uniform P { uint n, m, from, steps, open; float threshold, rest, slope, limit, cold, level, alpha; } p;
 INPUT(0, z)
 INPUT(1, left)
 INPUT(2, gs)
@@ -29,27 +29,27 @@ OUTPUT(9, carry)
 layout(binding = 10) buffer S { float sums[]; };
 #include "fractional_gradient.glsl"
 vec4 acc[SEGMENT + 1]; // of the times before the segment and after each of its steps
-void tile(uint first, uint g, uint q, const uint count, const uint steps) {
+void tile(uint first, uint g, uint q) {
     uint age = (q - g) * SEGMENT;
     float w[2 * SEGMENT];
     [[unroll]] for (uint t = 0; t < 2 * SEGMENT; t++) w[t] = fade[age + t + 1 - SEGMENT];
-    [[unroll]] for (uint i = 0; i < steps; i++) {
+    [[unroll]] for (uint i = 0; i < SEGMENT; i++) if (q * SEGMENT + i < p.steps) {
         vec4 r = vec4(0);
         GET(gz, (p.from + q * SEGMENT + i) * p.m, r)
-        [[unroll]] for (uint t = 0; t <= count; t++) acc[t] += w[SEGMENT + i - t] * r;
+        [[unroll]] for (uint t = 0; t <= SEGMENT; t++) acc[t] += w[SEGMENT + i - t] * r;
     }
 }
-void segment(uint first, uint g, const uint count) {
-    [[unroll]] for (uint t = 0; t <= count; t++) {
+void segment(uint first, uint g) {
+    uint count = min(p.steps - g * SEGMENT, SEGMENT);
+    [[unroll]] for (uint t = 0; t <= SEGMENT; t++) {
         acc[t] = vec4(0);
-        if (FADE && !OPEN) { GET(later, (g * SEGMENT + t) * p.m, acc[t]) }
+        if (FADE && p.open == 0) { GET(later, (g * SEGMENT + t) * p.m, acc[t]) }
     }
     if (FADE) {
-        for (uint q = g + 1; q < p.whole; q++) tile(first, g, q, count, SEGMENT);
-        if (TAIL > 0 && g < p.whole) tile(first, g, p.whole, count, TAIL);
+        for (uint q = g + 1; q * SEGMENT < p.steps; q++) tile(first, g, q);
     }
-    [[unroll]] for (uint k = 0; k < count; k++) {
-        uint j = count - 1 - k, row = (p.from + g * SEGMENT + j) * p.m;
+    [[unroll]] for (uint k = 1; k <= SEGMENT; k++) if (SEGMENT - k < count) {
+        uint j = SEGMENT - k, row = (p.from + g * SEGMENT + j) * p.m;
         vec4 r = back(first, row, acc[j + 1], acc[j], FADE ? d[1] : 0.0);
         PUT(gz, row, r)
         if (FADE) [[unroll]] for (uint t = 0; t <= j; t++) acc[t] += d[j - t + 1] * r;
@@ -58,9 +58,8 @@ void segment(uint first, uint g, const uint count) {
 void main() {
     uint i = thread(), first = 4 * i;
     if (i >= p.n) return;
-    if (!OPEN) begin(first, i);
+    if (p.open == 0) begin(first, i);
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
-    if (TAIL > 0) segment(first, p.whole, TAIL);
-    for (uint g = p.whole; g > 0; g--) segment(first, g - 1, SEGMENT);
+    for (uint g = (p.steps + SEGMENT - 1) / SEGMENT; g > 0; g--) segment(first, g - 1);
     end(first, i);
 }

@@ -9,12 +9,12 @@
 // lies at k - 1. s (T, m) spikes, v_seq (T, m) membranes after the reset; state (2, m) the last one and the sum of all jumps.
 // A thread takes four neurons, eight steps at a time in registers.
 layout(local_size_x = 64) in;
-layout(constant_id = 8) const bool START = false; // v0 is given, else 0
-layout(constant_id = 9) const bool KICK = false;
-layout(constant_id = 10) const bool FADE = true; // fade is not 0
-layout(constant_id = 11) const bool KEEP_LEFT = false;
-layout(constant_id = 12) const bool KEEP_V = false;
-layout(push_constant) uniform P { uint n, m, from, whole; float threshold, rest, slope, limit, cold, level; } p;
+layout(constant_id = 6) const bool START = false; // v0 is given, else 0
+layout(constant_id = 7) const bool KICK = false;
+layout(constant_id = 8) const bool FADE = true; // fade is not 0
+layout(constant_id = 9) const bool KEEP_LEFT = false;
+layout(constant_id = 10) const bool KEEP_V = false;
+layout(push_constant) uniform P { uint n, m, from, steps; float threshold, rest, slope, limit, cold, level; } p;
 INPUT(0, x)
 INPUT(1, v0)
 layout(binding = 2) readonly buffer F { float fade[]; };
@@ -29,10 +29,14 @@ OUTPUT(10, v_seq)
 OUTPUT(11, state)
 vec4 v = vec4(0), total = vec4(0), edge = vec4(0), v_start = vec4(0), x_start = vec4(0);
 float d[SEGMENT + 2];
-void segment(uint first, uint g, const uint count) {
+void segment(uint first, uint g) {
+    uint count = min(p.steps - g * SEGMENT, SEGMENT);
     uint done = p.from + g * SEGMENT;
     vec4 acc[SEGMENT];
-    [[unroll]] for (uint j = 0; j < count; j++) { acc[j] = vec4(0); GET(z, (done + j) * p.m, acc[j]) }
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) {
+        acc[j] = vec4(0);
+        if (j < count) { GET(z, (done + j) * p.m, acc[j]) }
+    }
     if (FADE) {
         for (uint q = 0; q < g; q++) {
             uint age = (g - q) * SEGMENT;
@@ -41,13 +45,13 @@ void segment(uint first, uint g, const uint count) {
             [[unroll]] for (uint i = 0; i < SEGMENT; i++) {
                 vec4 r = vec4(0);
                 GET(jumps, (p.from + q * SEGMENT + i + 1) * p.m, r)
-                [[unroll]] for (uint j = 0; j < count; j++) acc[j] -= w[SEGMENT - 1 + j - i] * r;
+                [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] -= w[SEGMENT - 1 + j - i] * r;
             }
         }
-        if (SUBSTEP && g > 0) [[unroll]] for (uint j = 0; j < count; j++) acc[j] -= fade[g * SEGMENT + j + 1] * edge;
+        if (SUBSTEP && g > 0) [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] -= fade[g * SEGMENT + j + 1] * edge;
     }
     vec4 late = vec4(0); // the last jump's part at its own step
-    [[unroll]] for (uint j = 0; j < count; j++) {
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         uint k = done + j, row = k * p.m;
         vec4 zz = acc[j], g_noise = vec4(0), part = vec4(0);
         if (START) zz += initial[k + 1] * v_start;
@@ -63,7 +67,7 @@ void segment(uint first, uint g, const uint count) {
                     if (g == 0) edge = early;
                     vec4 r = vec4(0);
                     GET(jumps, row, r)
-                    late = g == 0 && OPEN ? vec4(0) : r;
+                    late = done == 0 ? vec4(0) : r;
                 }
                 vec4 r = late + early;
                 PUT(jumps, row, r)
@@ -73,7 +77,7 @@ void segment(uint first, uint g, const uint count) {
         v = zz - late - d[1] * early - (LEVEL ? p.level * early : vec4(0));
         total += whole;
         if (FADE) {
-            [[unroll]] for (uint i = j + 1; i < count; i++) {
+            [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) {
                 acc[i] -= d[i - j] * late;
                 if (SUBSTEP) acc[i] -= d[i - j + 1] * early;
             }
@@ -91,14 +95,13 @@ void main() {
     if (START) { GET(v0, 0, v_start) }
     if (KICK) { GET(x, 0, x_start) }
     v = v_start;
-    if (!OPEN) {
+    if (p.from > 0) {
         GET(state, 0, v)
         GET(state, p.m, total)
     }
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
-    if (FADE && OPEN && !SUBSTEP) { PUT(jumps, 0, edge) }
-    for (uint g = 0; g < p.whole; g++) segment(first, g, SEGMENT);
-    if (TAIL > 0) segment(first, p.whole, TAIL);
+    if (FADE && !SUBSTEP && p.from == 0) { PUT(jumps, 0, edge) }
+    for (uint g = 0; g * SEGMENT < p.steps; g++) segment(first, g);
     PUT(state, 0, v)
     PUT(state, p.m, total)
 }

@@ -6,15 +6,14 @@
 // All steps of a fractional neuron whose memory is a sum of exponentials; names and sizes as in fractional_forward, and
 // drive, the weights of the inputs of a segment in itself. y (modes, m) is the memory.
 layout(local_size_x = 64) in;
-layout(constant_id = 8) const bool START = false;
-layout(constant_id = 9) const bool KICK = false;
-layout(constant_id = 10) const bool FADE = true;
-layout(constant_id = 11) const bool KEEP_LEFT = false;
-layout(constant_id = 12) const bool KEEP_V = false;
-layout(constant_id = 13) const bool KEEP_Z = false;
-layout(constant_id = 14) const bool KEEP_JUMPS = false;
-layout(constant_id = 15) const bool LAST = true;
-layout(push_constant) uniform P { uint n, m, from, whole, modes; float threshold, rest, slope, limit, cold, level; } p;
+layout(constant_id = 6) const bool START = false;
+layout(constant_id = 7) const bool KICK = false;
+layout(constant_id = 8) const bool FADE = true;
+layout(constant_id = 9) const bool KEEP_LEFT = false;
+layout(constant_id = 10) const bool KEEP_V = false;
+layout(constant_id = 11) const bool KEEP_Z = false;
+layout(constant_id = 12) const bool KEEP_JUMPS = false;
+layout(push_constant) uniform P { uint n, m, from, steps, last, modes; float threshold, rest, slope, limit, cold, level; } p;
 INPUT(0, x)
 INPUT(1, v0)
 layout(binding = 2) readonly buffer F { float fade[]; };
@@ -47,16 +46,17 @@ void remember(uint first, bool empty, bool update) {
         [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] += weights[at + j] * memory;
     }
 }
-void segment(uint first, uint g, const uint count) {
+void segment(uint first, uint g) {
+    uint count = min(p.steps - g * SEGMENT, SEGMENT);
     uint done = p.from + g * SEGMENT;
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] = vec4(0);
-    if (!OPEN || g > 0) remember(first, OPEN && g == 1, g > 0);
-    [[unroll]] for (uint j = 0; j < count; j++) {
+    if (done > 0) remember(first, done == SEGMENT, g > 0);
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         xs[j] = vec4(0);
         GET(x, (done + j) * p.m, xs[j])
-        [[unroll]] for (uint i = j; i < count; i++) acc[i] += w[i - j] * xs[j];
+        [[unroll]] for (uint i = j; i < SEGMENT; i++) acc[i] += w[i - j] * xs[j];
     }
-    [[unroll]] for (uint j = 0; j < count; j++) {
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         uint k = done + j, row = k * p.m;
         vec4 zz = acc[j], g_noise = vec4(0), part = vec4(0);
         if (START) zz += initial[k + 1] * v_start;
@@ -74,7 +74,7 @@ void segment(uint first, uint g, const uint count) {
         late = whole - early;
         v = zz - late - d[1] * early - (LEVEL ? p.level * early : vec4(0));
         total += whole;
-        if (FADE) [[unroll]] for (uint i = j + 1; i < count; i++) {
+        if (FADE) [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) {
             acc[i] -= d[i - j] * late;
             if (SUBSTEP) acc[i] -= d[i - j + 1] * early;
         }
@@ -83,7 +83,7 @@ void segment(uint first, uint g, const uint count) {
         if (KEEP_LEFT) { PUT(left, row, part) }
         if (KEEP_V) { PUT(v_seq, row, v) }
     }
-    rs[count] = late;
+    rs[SEGMENT] = late; // a part of a segment is the last
 }
 void main() {
     uint i = thread(), first = 4 * i;
@@ -91,18 +91,17 @@ void main() {
     if (START) { GET(v0, 0, v_start) }
     if (KICK) { GET(x, 0, x_start) }
     v = v_start;
-    if (!OPEN) {
+    if (p.from > 0) {
         GET(state, 0, v)
         GET(state, p.m, total)
         GET(state, 2 * p.m, late)
     }
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
     [[unroll]] for (uint t = 0; t < SEGMENT; t++) w[t] = drive[t];
-    for (uint g = 0; g < p.whole; g++) segment(first, g, SEGMENT);
-    if (TAIL > 0) segment(first, p.whole, TAIL);
-    if (KEEP_JUMPS) { PUT(jumps, (p.from + p.whole * SEGMENT + TAIL) * p.m, late) }
-    if (!LAST) {
-        remember(first, OPEN && p.whole == 1, true);
+    for (uint g = 0; g * SEGMENT < p.steps; g++) segment(first, g);
+    if (KEEP_JUMPS) { PUT(jumps, (p.from + p.steps) * p.m, late) }
+    if (p.last == 0) {
+        remember(first, p.from + p.steps == SEGMENT, true);
         PUT(state, 0, v)
         PUT(state, p.m, total)
         PUT(state, 2 * p.m, late)

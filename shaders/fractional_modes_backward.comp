@@ -8,14 +8,13 @@
 // Exact backpropagation through fractional_modes; names as in fractional_backward. gx (T, m) is the gradient of the currents,
 // y (modes, m) that of the modes.
 layout(local_size_x = 64) in;
-layout(constant_id = 8) const bool FADE = true;
-layout(constant_id = 9) const bool DETACH = false;
-layout(constant_id = 10) const bool GIVEN = false;
-layout(constant_id = 11) const bool HAS_GS = true;
-layout(constant_id = 12) const bool HAS_GV_SEQ = false;
-layout(constant_id = 13) const bool SUMS = false;
-layout(constant_id = 14) const bool LAST = true;
-layout(push_constant) uniform P { uint n, m, from, whole, modes; float threshold, rest, slope, limit, cold, level, alpha; } p;
+layout(constant_id = 6) const bool FADE = true;
+layout(constant_id = 7) const bool DETACH = false;
+layout(constant_id = 8) const bool GIVEN = false;
+layout(constant_id = 9) const bool HAS_GS = true;
+layout(constant_id = 10) const bool HAS_GV_SEQ = false;
+layout(constant_id = 11) const bool SUMS = false;
+layout(push_constant) uniform P { uint n, m, from, steps, open, last, modes; float threshold, rest, slope, limit, cold, level, alpha; } p;
 INPUT(0, z)
 INPUT(1, left)
 INPUT(2, gs)
@@ -47,16 +46,17 @@ void remember(uint first, bool empty, bool update) {
         if (FADE) [[unroll]] for (uint t = 0; t <= SEGMENT; t++) acc[t] += weights[at + MODE_D + t] * memory;
     }
 }
-void segment(uint first, uint g, const uint count, bool fresh, bool empty) {
+void segment(uint first, uint g, bool fresh, bool empty) {
+    uint count = min(p.steps - g * SEGMENT, SEGMENT);
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) {
         acc[j] = vec4(0);
         down[j] = vec4(0);
     }
     acc[SEGMENT] = vec4(0);
-    if (!fresh || !OPEN) remember(first, empty, !fresh);
+    if (!fresh || p.open == 0) remember(first, empty, !fresh);
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) after[j] = vec4(0);
-    [[unroll]] for (uint k = 0; k < count; k++) {
-        uint j = count - 1 - k, row = (p.from + g * SEGMENT + j) * p.m;
+    [[unroll]] for (uint k = 1; k <= SEGMENT; k++) if (SEGMENT - k < count) {
+        uint j = SEGMENT - k, row = (p.from + g * SEGMENT + j) * p.m;
         vec4 r = back(first, row, acc[j + 1], acc[j], d[1]);
         PUT(gz, row, r)
         after[j] = r;
@@ -68,15 +68,12 @@ void segment(uint first, uint g, const uint count, bool fresh, bool empty) {
 void main() {
     uint i = thread(), first = 4 * i;
     if (i >= p.n) return;
-    if (!OPEN) begin(first, i);
+    if (p.open == 0) begin(first, i);
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
     [[unroll]] for (uint t = 0; t < SEGMENT; t++) w[t] = drive[t];
-    uint segments = 0; // that were done
-    if (TAIL > 0) segment(first, p.whole, TAIL, segments++ == 0, false);
-    for (uint g = p.whole; g > 0; g--) {
-        segment(first, g - 1, SEGMENT, segments == 0, OPEN && segments == 1);
-        segments++;
-    }
-    if (!LAST) remember(first, OPEN && segments == 1, true);
+    uint segments = (p.steps + SEGMENT - 1) / SEGMENT;
+    bool open = p.open != 0;
+    for (uint g = segments; g > 0; g--) segment(first, g - 1, g == segments, open && g + 1 == segments);
+    if (p.last == 0) remember(first, open && segments == 1, true);
     end(first, i);
 }

@@ -6,9 +6,8 @@
 // sum (n): each thread's sum over time of gz times what z would be by other weights, those of fractional_modes after a
 // parameter: x (T, m) the currents, jumps (T + 1, m) all jumps as they were, y (modes, m) memory to work in.
 layout(local_size_x = 64) in;
-layout(constant_id = 8) const bool FADE = true;
-layout(constant_id = 9) const bool LAST = true;
-layout(push_constant) uniform P { uint n, m, from, whole, modes; } p;
+layout(constant_id = 6) const bool FADE = true;
+layout(push_constant) uniform P { uint n, m, from, steps, last, modes; } p;
 INPUT(0, x)
 INPUT(1, jumps)
 INPUT(2, gz)
@@ -33,26 +32,27 @@ void remember(uint first, bool empty, bool update) {
         [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] += weights[at + j] * memory;
     }
 }
-void segment(uint first, uint g, const uint count) {
+void segment(uint first, uint g) {
+    uint count = min(p.steps - g * SEGMENT, SEGMENT);
     uint done = p.from + g * SEGMENT;
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] = vec4(0);
-    if (!OPEN || g > 0) remember(first, OPEN && g == 1, g > 0);
+    if (done > 0) remember(first, done == SEGMENT, g > 0);
     rs[0] = vec4(0);
-    if (FADE && OPEN && g == 0) { // later segments have it from the one before
+    if (FADE && done == 0) { // later segments have it from the one before
         GET(jumps, 0, rs[0])
-        [[unroll]] for (uint i = 0; i < count; i++) acc[i] -= d[i + 1] * rs[0];
+        [[unroll]] for (uint i = 0; i < SEGMENT; i++) acc[i] -= d[i + 1] * rs[0];
     }
-    [[unroll]] for (uint j = 0; j < count; j++) {
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         uint row = (done + j) * p.m;
         vec4 up = vec4(0);
         xs[j] = vec4(0);
         rs[j + 1] = vec4(0);
         GET(x, row, xs[j])
         GET(gz, row, up)
-        [[unroll]] for (uint i = j; i < count; i++) acc[i] += w[i - j] * xs[j];
+        [[unroll]] for (uint i = j; i < SEGMENT; i++) acc[i] += w[i - j] * xs[j];
         if (FADE) {
             GET(jumps, row + p.m, rs[j + 1])
-            [[unroll]] for (uint i = j + 1; i < count; i++) acc[i] -= d[i - j] * rs[j + 1];
+            [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) acc[i] -= d[i - j] * rs[j + 1];
         }
         whole += acc[j] * up;
     }
@@ -62,10 +62,9 @@ void main() {
     if (i >= p.n) return;
     [[unroll]] for (uint t = 0; t < SEGMENT + 2; t++) d[t] = FADE ? fade[t] : 0.0;
     [[unroll]] for (uint t = 0; t < SEGMENT; t++) w[t] = drive[t];
-    for (uint g = 0; g < p.whole; g++) segment(first, g, SEGMENT);
-    if (TAIL > 0) segment(first, p.whole, TAIL);
-    if (!LAST) remember(first, OPEN && p.whole == 1, true);
+    for (uint g = 0; g * SEGMENT < p.steps; g++) segment(first, g);
+    if (p.last == 0) remember(first, p.from + p.steps == SEGMENT, true);
     vec4 there = vec4(1);
     for (uint c = 0; c < 4; c++) if (!WIDE && first + c >= p.m) there[c] = 0.0;
-    sum[i] = dot(whole, there) + (OPEN ? 0.0 : sum[i]);
+    sum[i] = dot(whole, there) + (p.from == 0 ? 0.0 : sum[i]);
 }

@@ -1,63 +1,71 @@
-"""A table as the answers to currents and to jumps that the fused op takes, and their derivatives."""
+"""A table of a method as what the fused neuron runs: its answers to currents and to jumps, and their derivatives."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.signal import fftconvolve, lfilter
 
-from grillyx.fractional import _memory
-from grillyx.fractional._schemes import EPS, Table
-from grillyx.functional._fractional import Response
+from grillyx.fractional._memory import fitted, response
+from grillyx.fractional._schemes import Table
+from grillyx.ops.fractional import Response
 
-Parts = dict[str, Any]
+_DENSE = 16  # first entries that are used beside a sum of exponentials
+_NOTHING = 1e-10  # weights that are smaller than this part of the largest end a table
 
 
-def _parts(t: Table) -> Parts:
-    """Return the fields of `Response`, complex where the table is.
+def of_table(t: Table) -> Response:
+    """Return what `fractional_neuron` takes, for a scheme ``u_k = e_k w0 + S_k x_0 + sum_j T_{k-j} h_j + beta x_k``.
 
-    With a leak, a jump J_i is part of the inputs from step i + 1 on, and lowers the voltage: what is left of it after m steps is
-    ``1 - sum_{n<m} T_n``, T_0 = beta. Without one, all of it.
+    With a leak, a jump stays in the input ``x = I + A`` from the next step on, so that after m steps there is left of it
+    ``1 - beta - T_1 - ... - T_{m-1}``, the lags being those of the solved scheme (``h_j = x_j``). Without one, all is left.
     """
-    t = _memory.response(t)
-    drive = np.append(t.beta, t.lag[1:])
-    fade = np.append(0.0, 1.0 - np.cumsum(drive)) if t.leak else np.zeros(0)
-    return {"drive": drive, "fade": fade, "level": 0.0 if t.leak else 1.0, "initial": t.initial, "kick": t.start}
-
-
-def response_of(t: Table) -> Response:
-    """Return a table as a `Response`; with modes, if it has some."""
-    parts = _parts(t)
-    return Response(**parts, modes=None if t.modes is None else _modes(parts["drive"], parts["fade"]))
+    return _response(response(t), 1.0)
 
 
 def slope_of(t: Table, slope: Table) -> Response:
-    """Return the derivative of `response_of` for a derivative of the table."""
+    """Return the derivative of `of_table`, for a derivative of the table (`derivatives`)."""
+    if t.q == 0.0:
+        return _response(slope._replace(lag=t.p * slope.lag), 0.0)
+    solved, below = response(t), -t.q * t.lag
+    below[0] = 1.0
 
-    def moved(a: Any, b: Any) -> Any:
-        return None if a is None else a + 1j * EPS * b
+    def through(own: np.ndarray | None, answer: np.ndarray | None) -> np.ndarray:
+        """Solve ``y_k = own_k + q sum_j (slope_{k-j} answer_j + T_{k-j} y_j)``, for entries from the first step on."""
+        total = np.zeros(slope.lag.size) if own is None else own
+        if answer is not None:
+            total = total + t.q * fftconvolve(slope.lag, answer)[: total.size]
+        return lfilter([1.0], below, total)
 
-    names = ("lag", "initial", "start", "beta")
-    parts = _parts(t._replace(**{n: moved(getattr(t, n), getattr(slope, n)) for n in names}))
-    out = {n: v if v is None else np.imag(v) / EPS for n, v in parts.items()} | {"level": 0.0}
-    return Response(**out, modes=None if t.modes is None else _modes(out["drive"], out["fade"]))
+    drive = t.p * slope.lag
+    drive[0] = slope.beta
+    lag = through(drive, np.append(solved.beta, solved.lag[1:]))
+    start = None
+    if solved.start is not None:
+        start = np.append(0.0, through(None if slope.start is None else slope.start[1:], solved.start[1:]))
+    initial = np.append(0.0, through(slope.initial[1:], solved.initial[1:]))
+    return _response(slope._replace(lag=lag, beta=float(lag[0]), initial=initial, start=start), 0.0)
 
 
-def _modes(drive: np.ndarray, fade: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rho, at, inverse = _fit(drive.size)
-    a = inverse @ drive[at]
-    return rho, a, inverse @ fade[at] if fade.size else np.zeros_like(a)
+def _response(t: Table, one: float) -> Response:
+    """Return a solved table as a response; `one` is the derivative of 1, or 1 itself."""
+    drive = np.append(t.beta, t.lag[1:])
+    fade = one - np.append(0.0, np.cumsum(drive)) if t.leak else np.zeros(0)
+    level = 0.0 if t.leak else one
+    if t.modes is None:
+        return Response(_ended(drive), _ended(fade), level, t.initial, t.start)
+    a, rho = t.modes
+    d, error = fitted(fade[:-1]) if t.leak else (np.zeros(a.size), 0.0)
+    return Response(drive[:_DENSE], fade[:_DENSE], level, t.initial, t.start, (rho, a, d), max(t.error, error))
 
 
-@lru_cache(maxsize=8)
-def _fit(steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rates that float32 has, where to fit, and the matrix from values to the weights of the modes."""
-    n = int(np.clip(round(10.0 * np.log10(steps)), 2, _memory.MOST_MODES))
-    rho = np.exp(-np.append(0.0, np.geomspace(0.3 / steps, 8.0, n - 1))).astype(np.float32).astype(np.float64)
-    at = np.unique(np.round(np.geomspace(1, max(steps - 1, 1), 600)).astype(int))
-    at = at[at < steps]
-    scale = np.sqrt(at * np.gradient(at.astype(np.float64))) if at.size > 1 else np.ones(at.size)
-    basis = rho ** at[:, None] * scale[:, None]
-    size = np.maximum(np.linalg.norm(basis, axis=0), 1e-300)
-    return rho, at, np.linalg.pinv(basis / size, rcond=_memory.SINGULAR) / size[:, None] * scale
+def _ended(table: np.ndarray) -> np.ndarray:
+    """Cut off the end of a table where it is nothing beside the rest."""
+    there = np.flatnonzero(np.abs(table) > _NOTHING * np.abs(table).max(initial=0.0))
+    return table[: max(there[-1] + 1, 2)] if there.size else table[:2]
+
+
+def of_tables(t: Table, slopes: Sequence[Sequence[Table]]) -> tuple[Response, list[list[Response]]]:
+    """Return the response of a table, and those of its derivatives, which `fractional_neuron` takes as `slopes`."""
+    return of_table(t), [[slope_of(t, s) for s in of_one] for of_one in slopes]

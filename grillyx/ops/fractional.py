@@ -40,7 +40,8 @@ class Response:
         initial: (T + 1,) or None for zeros.
         kick: (T + 1,) or None: an answer to the first current beyond that of `drive`, for methods that use it at t = 0.
         modes: ``(rho, a, d)``, (n,) each: `drive` is ``sum_i a_i rho_i^m`` and `fade` ``sum_i d_i rho_i^m`` beyond the first
-            eight steps, and memory and work do not grow with T. rho are numbers that float32 has.
+            eight steps, and memory and work do not grow with T.
+        error: of the modes, ``sum |error| / max(1, sum |weight|)``.
     """
 
     drive: np.ndarray
@@ -49,6 +50,7 @@ class Response:
     initial: np.ndarray | None = None
     kick: np.ndarray | None = None
     modes: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    error: float = 0.0
     _device: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
 
     def array(self, name: str) -> Array:

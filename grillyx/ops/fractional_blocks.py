@@ -11,7 +11,6 @@ from grillyx.engine.array import Array, empty
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops.fractional import BLOCK, Response, Run
 from grillyx.ops.gemm import NN, Matrices, product
-from grillyx.ops.neuron import SEGMENT
 from grillyx.ops.pointwise import combine
 from grillyx.ops.reduce import reduced
 
@@ -98,7 +97,7 @@ def forward(run: Run) -> None:
             _grid(run), _work(run, count), x=x, v0=run.v0 or x, fade=unused,
             initial=unused if r.initial is None else r.array("initial"), kick=unused if r.kick is None else r.array("kick"),
             noise=run.noise or x, z=z, s=run.s, jumps=run.jumps or spare, left=run.left or spare,
-            v_seq=run.v_seq or spare, state=state, whole=count // SEGMENT, TAIL=count % SEGMENT, OPEN=int(first == 0),
+            v_seq=run.v_seq or spare, state=state, steps=count,
             START=int(run.v0 is not None and r.initial is not None), KICK=int(r.kick is not None),
             KEEP_LEFT=int(run.left is not None), KEEP_V=int(run.v_seq is not None), **run.shared, **{"from": first},
         )  # fmt: skip
@@ -126,7 +125,7 @@ def backward(
         run.firing.surrogate.kernel("fractional_backward")(
             _grid(run), _work(run, count), z=z, left=run.left or z, gs=gs or z, gv_seq=gv_seq or z, sg=sg or z,
             noise=run.noise or z, later=later or z, fade=r.array("fade"), gz=gz, carry=carry, sums=sums or carry,
-            alpha=run.firing.surrogate.alpha, whole=count // SEGMENT, TAIL=count % SEGMENT, OPEN=int(last),
+            alpha=run.firing.surrogate.alpha, steps=count, open=int(last),
             DETACH=int(run.firing.detach_reset), GIVEN=int(sg is not None), HAS_GS=int(gs is not None),
             HAS_GV_SEQ=int(gv_seq is not None), SUMS=int(wants_sums), **run.shared, **{"from": first},
         )  # fmt: skip

@@ -43,7 +43,7 @@ def _pieces(run: Run) -> tuple[int, list[tuple[int, int]]]:
 def _shared(run: Run, first: int, count: int, r: Response) -> dict[str, Any]:
     """Return the arguments that depend on the piece."""
     return {
-        "from": first, "whole": count // SEGMENT, "TAIL": count % SEGMENT, "modes": r.modes[0].size if r.modes else 0,
+        "from": first, "steps": count, "modes": r.modes[0].size if r.modes else 0,
         "fade": r.array("fade"), "drive": r.array("drive"), "weights": _weights(r),
     }  # fmt: skip
 
@@ -63,7 +63,7 @@ def forward(run: Run) -> None:
             grid(-(-m // 4)), _work(run, count, modes), x=x, v0=run.v0 or x,
             initial=unused if r.initial is None else r.array("initial"), kick=unused if r.kick is None else r.array("kick"),
             noise=run.noise or x, z=run.z or spare, s=run.s, jumps=run.jumps or spare, left=run.left or spare,
-            v_seq=run.v_seq or spare, state=state, y=y, OPEN=int(first == 0), LAST=int(first + count == x.shape[0]),
+            v_seq=run.v_seq or spare, state=state, y=y, last=int(first + count == x.shape[0]),
             START=int(run.v0 is not None and r.initial is not None), KICK=int(r.kick is not None),
             KEEP_Z=int(run.z is not None), KEEP_JUMPS=int(run.jumps is not None), KEEP_LEFT=int(run.left is not None),
             KEEP_V=int(run.v_seq is not None), **run.shared, **_shared(run, first, count, r),
@@ -84,7 +84,7 @@ def backward(
         run.firing.surrogate.kernel("fractional_modes_backward")(
             grid(-(-m // 4)), _work(run, count, modes), z=z, left=run.left or z, gs=gs or z, gv_seq=gv_seq or z,
             sg=sg or z, noise=run.noise or z, gz=gz, gx=gx, carry=carry, sums=sums or carry, y=y,
-            alpha=run.firing.surrogate.alpha, OPEN=int(first + count == steps), LAST=int(first == 0),
+            alpha=run.firing.surrogate.alpha, open=int(first + count == steps), last=int(first == 0),
             DETACH=int(run.firing.detach_reset), GIVEN=int(sg is not None), HAS_GS=int(gs is not None),
             HAS_GV_SEQ=int(gv_seq is not None), SUMS=int(wants_sums), **run.shared, **_shared(run, first, count, r),
         )  # fmt: skip
@@ -100,7 +100,7 @@ def slope(run: Run, gz: Array, slope: Response) -> Array:
     for first, count in pieces:
         kernel("fractional_modes_slope")(
             grid(-(-m // 4)), _work(run, count, modes), x=run.x, jumps=run.jumps or gz, gz=gz, sum=total, y=y,
-            n=-(-m // 4), m=m, WIDE=int(m % 4 == 0), FADE=int(fades), OPEN=int(first == 0),
-            LAST=int(first + count == run.x.shape[0]), **_shared(run, first, count, slope),
+            n=-(-m // 4), m=m, WIDE=int(m % 4 == 0), FADE=int(fades),
+            last=int(first + count == run.x.shape[0]), **_shared(run, first, count, slope),
         )  # fmt: skip
     return reduced(total, [0], "sum").reshape((1,))

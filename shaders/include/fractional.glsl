@@ -1,15 +1,13 @@
 #include "neuron.glsl"
 // What the kernels of fractional neurons share: a step of the neuron, and what its gradient needs of it.
 // FIRE: 0 a step at the threshold; 1 the logistic function of u = ((z - threshold) / width, clipped, + noise) / temperature;
-// 2 a step at u = 0, with the gradient of 1.
+// 2 a step at u = 0, with the gradient of 1. One pipeline serves every number of steps: a driver takes a second to compile it.
 layout(constant_id = 0) const bool WIDE = true; // m is divisible by 4
 layout(constant_id = 1) const bool SOFT = false; // a spike takes the threshold away, else all above rest
 layout(constant_id = 2) const uint FIRE = 0;
 layout(constant_id = 3) const bool SUBSTEP = false; // a jump is at the crossing inside the step, not at its end
 layout(constant_id = 4) const bool NOISE = false;
-layout(constant_id = 5) const uint TAIL = 0; // steps after the last whole segment
-layout(constant_id = 6) const bool OPEN = true; // the first block, so that nothing is carried into it
-layout(constant_id = 7) const bool LEVEL = false; // part of a jump never fades
+layout(constant_id = 5) const bool LEVEL = false; // part of a jump never fades
 
 vec4 scaled(vec4 z, vec4 noise, float threshold, float slope, float limit, float cold) {
     vec4 u = clamp((z - threshold) * slope, -limit, limit);
