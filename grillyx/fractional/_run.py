@@ -12,7 +12,7 @@ import grillyx.functional as F
 from grillyx.autograd import Tensor, is_grad_enabled
 from grillyx.fractional import _compat, _loop
 from grillyx.fractional._host import attach, read, tensors
-from grillyx.fractional._response import response_of, slope_of
+from grillyx.fractional._response import of_table, slope_of
 from grillyx.fractional._tables import Table, derivatives, table
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def fused(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor |
         x, v0, parameters, learned = x.detach(), None if v0 is None else v0.detach(), [], []
     slopes = [[slope_of(made.table, t) for t in made.derivatives(k)] for k in learned] if is_grad_enabled() else []
     return F.fractional_neuron(
-        x, v0, response=response_of(made.table), parameters=parameters if slopes else (), slopes=slopes,
+        x, v0, response=of_table(made.table), parameters=parameters if slopes else (), slopes=slopes,
         v_threshold=neuron.threshold, v_reset=neuron.v_reset, detach_reset=neuron.detach_reset,
         store_v_seq=neuron.store_v_seq, **firing,
     )  # fmt: skip
