@@ -90,7 +90,9 @@ def _neuron(node: BaseNode) -> BaseNeuron:
         return IFNeuron(1.0, **options)
     tau = float(node.tau)
     if tau <= 1.0:
-        raise ValueError(f"to_fractional: {type(node).__name__} with tau=1 keeps nothing of its voltage; expected more than 1.")
+        raise ValueError(
+            f"to_fractional: {type(node).__name__} with tau=1 keeps nothing of its voltage; expected more than 1."
+        )
     learns = isinstance(node, ParametricLIFNode)
     out = LIFNeuron(-1.0 / math.log1p(-1.0 / tau), tau_learnable=learns, **options)
     out.gain, out.offset = 1.0 if node.decay_input else tau, rest

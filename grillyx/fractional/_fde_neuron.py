@@ -10,8 +10,8 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.fractional._coefficients import grunwald_letnikov
 from grillyx.fractional._loop import History, LinearSteps
 from grillyx.fractional._neurons import BaseNeuron, positive
-from grillyx.fractional._sequence import Layer
 from grillyx.fractional._schemes import SCHEMES
+from grillyx.fractional._sequence import Layer
 from grillyx.fractional._tables import check_memory, check_orders
 from grillyx.functional import _check
 

@@ -39,11 +39,13 @@ def _attached(*parameters: Array, values: Parts, slopes: Callable[[int], Sequenc
 attach = differentiable(_attached)
 
 
-def by_complex_step(function: Callable[..., Parts], parameters: Sequence[np.ndarray]) -> Callable[[int], list[Parts]]:
+def by_complex_step(
+    function: Callable[..., Parts], parameters: Sequence[np.ndarray]
+) -> Callable[[int], Sequence[Parts]]:
     """Return the derivatives of a function that is analytic in its parameters."""
 
-    def slopes(i: int) -> list[Parts]:
-        out = []
+    def slopes(i: int) -> Sequence[Parts]:
+        out: list[Parts] = []
         for at in np.ndindex(parameters[i].shape):
             moved = [p.astype(complex) if k == i else p for k, p in enumerate(parameters)]
             moved[i][at] += 1j * TINY

@@ -85,7 +85,9 @@ class BaseNeuron(Module):
 
     def forward(self, v_mem: Any, current_input: Any = None) -> Any:
         """Return ``(dv_dt, spike)`` for a voltage and a current, both (B, ...)."""
-        raise NotImplementedError(f"{type(self).__name__}: define forward(self, v_mem, current_input), -> (dv_dt, spike).")
+        raise NotImplementedError(
+            f"{type(self).__name__}: define forward(self, v_mem, current_input), -> (dv_dt, spike)."
+        )
 
     def fire(self, distance: Tensor) -> Tensor:
         """Return the spikes for ``voltage - threshold``."""
@@ -111,12 +113,21 @@ class BaseNeuron(Module):
     def firing(self, shape: tuple[int, ...]) -> dict[str, Any] | None:
         """Return how `functional.fractional_neuron` fires for currents (T, B, ...); None if `fire` or `reset` is a user's."""
         kind = type(self)
-        if kind.fire is not BaseNeuron.fire or kind.reset is not BaseNeuron.reset or {"fire", "reset"} & vars(self).keys():
+        if (
+            kind.fire is not BaseNeuron.fire
+            or kind.reset is not BaseNeuron.reset
+            or {"fire", "reset"} & vars(self).keys()
+        ):
             return None
         if self.surrogate_f is noisy_threshold_spike:
             if not self.training:
                 return {"substep": self.substep, "mute": True}
-            return {"spikes": "soft", "width": 1.0 / self.surrogate_grad_scale, "noise": logistic_noise(shape), "substep": False}
+            return {
+                "spikes": "soft",
+                "width": 1.0 / self.surrogate_grad_scale,
+                "noise": logistic_noise(shape),
+                "substep": False,
+            }
         if not isinstance(self.surrogate_f, Surrogate):
             return None
         return {"substep": self.substep, "surrogate": self.surrogate_f.function(self.surrogate_grad_scale).spec}
@@ -225,9 +236,7 @@ class HardResetLIF(LIFNeuron):
         self, tau: float = 0.5, threshold: float = 1.0, surrogate_grad_scale: float = 5.0, reset_strength: float = 50.0,
         surrogate_opt: Any = "arctan_surrogate", tau_learnable: bool = False, *, v_reset: float | None = 0.0, **options: Any,
     ) -> None:  # fmt: skip
-        super().__init__(
-            tau, threshold, surrogate_grad_scale, surrogate_opt, tau_learnable, v_reset=v_reset, **options
-        )
+        super().__init__(tau, threshold, surrogate_grad_scale, surrogate_opt, tau_learnable, v_reset=v_reset, **options)
         self.reset_strength = reset_strength
 
     def forward(self, v_mem: Any, current_input: Any = None) -> Any:

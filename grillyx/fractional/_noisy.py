@@ -84,7 +84,11 @@ class NoisyLIF(BaseNeuron):
 
     def firing(self, shape: tuple[int, ...]) -> dict[str, Any] | None:
         kind, mode = type(self), self.train_spike_mode
-        if kind.fire is not NoisyLIF.fire or kind.reset is not BaseNeuron.reset or {"fire", "reset"} & vars(self).keys():
+        if (
+            kind.fire is not NoisyLIF.fire
+            or kind.reset is not BaseNeuron.reset
+            or {"fire", "reset"} & vars(self).keys()
+        ):
             return None
         if self.hard:
             return {"substep": self.substep, "mute": True}

@@ -37,7 +37,9 @@ def _plain(value: Any, what: str) -> Any:
 
 def _per_layer(values: list[Any], layers: int, what: str) -> list[Any]:
     if len(values) != layers:
-        raise ValueError(f"SNNWrapper: {what} must have an entry for each neuron layer, got {len(values)}; expected {layers}.")
+        raise ValueError(
+            f"SNNWrapper: {what} must have an entry for each neuron layer, got {len(values)}; expected {layers}."
+        )
     return values
 
 
@@ -66,7 +68,9 @@ def orders_of(alpha: Any, coefficients: Any, mode: str, layers: int) -> Orders:
     out = [f if f is None or isinstance(f, list) else [f] * len(a) for f, a in zip(given, per_layer, strict=True)]
     for a, f in zip(per_layer, out, strict=True):
         if f is not None and len(f) != len(a):
-            raise ValueError(f"SNNWrapper: multi_coefficient needs one for each order, got {len(f)} for {len(a)} of a layer.")
+            raise ValueError(
+                f"SNNWrapper: multi_coefficient needs one for each order, got {len(f)} for {len(a)} of a layer."
+            )
     return Orders(
         [list(a) for a in per_layer],
         [[1.0] * len(a) if f is None else list(f) for a, f in zip(per_layer, out, strict=True)],

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from grillyx.fractional._sequence import Layer, Sequence
 
 
-
 def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> Tensor:
     """(steps · B, ...) currents → (steps · B, ...) spikes."""
     name = type(neuron).__name__
@@ -30,7 +29,9 @@ def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> Tensor:
             f"SNNWrapper: {name} is no part of the wrapped module, as base.modules() lists it. Make it an attribute."
         )
     if id(neuron) in sequence.called:
-        raise RuntimeError(f"SNNWrapper: {name} was called twice in one forward; a neuron has one state. Make two of them.")
+        raise RuntimeError(
+            f"SNNWrapper: {name} was called twice in one forward; a neuron has one state. Make two of them."
+        )
     sequence.called.append(id(neuron))
     layer = neuron.own_layer() or layer
     current = sequence.unfold(x, name).astype("float32")

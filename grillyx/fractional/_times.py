@@ -27,7 +27,9 @@ def times_of(value: Any, steps: int, name: str) -> np.ndarray:
         return np.arange(steps, dtype=np.float64)
     out = to_numpy(value).astype(np.float64)
     if out.ndim != 1 or out.size < steps:
-        raise ValueError(f"SNNWrapper: {name} has the wrong shape, got {out.shape}; expected ({steps},), a time for each step.")
+        raise ValueError(
+            f"SNNWrapper: {name} has the wrong shape, got {out.shape}; expected ({steps},), a time for each step."
+        )
     out = out[:steps]
     if not np.all(np.isfinite(out)) or not np.all(np.diff(out) > 0.0):
         raise ValueError(f"SNNWrapper: {name} must increase, got {out}.")
@@ -53,7 +55,9 @@ def grid_of(x_time: np.ndarray, output_time: Any, step_size: Any) -> Grid:
     if even and gaps.size:
         parts = max(round(width / h), 1)
         if step_size is not None and abs(width / h - parts) > EVEN * parts:
-            raise ValueError(f"SNNWrapper: step_size does not divide the step of x_time, got {h}; expected {width} / n.")
+            raise ValueError(
+                f"SNNWrapper: step_size does not divide the step of x_time, got {h}; expected {width} / n."
+            )
         h = width / parts
         times = x_time[0] - width + h * np.arange(1, x_time.size * parts + 1)
     else:

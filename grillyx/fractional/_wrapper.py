@@ -82,8 +82,9 @@ class SNNWrapper(Module):
         self._orders = _orders.orders_of(alpha, multi_coefficient, alpha_mode, count)
         if not self.compat:
             _orders.check(self._orders)
-        self._learned = _orders.flags(learn_alpha, count, "learn_alpha"), _orders.flags(
-            learn_coefficient, count, "learn_coefficient"
+        self._learned = (
+            _orders.flags(learn_alpha, count, "learn_alpha"),
+            _orders.flags(learn_coefficient, count, "learn_coefficient"),
         )
         self._shared = self._orders.shared and all(self._learned[0]) and not self.compat
         self.alpha: Any = self._first_alpha() if any(self._learned[0]) else alpha
@@ -108,7 +109,9 @@ class SNNWrapper(Module):
                     "fractional.LIFNeuron for neurons, and nn.Sequential for such a container."
                 )
         if not self.neurons:
-            raise ValueError("SNNWrapper: no neurons inside; expected at least one fractional neuron, such as LIFNeuron().")
+            raise ValueError(
+                "SNNWrapper: no neurons inside; expected at least one fractional neuron, such as LIFNeuron()."
+            )
 
     @property
     def neurons(self) -> list[BaseNeuron]:
@@ -197,7 +200,7 @@ class SNNWrapper(Module):
         grid = self._grid(times, output_time, settings.get("step_size"))
         if grid.times.size != x.shape[0] or np.any(np.abs(grid.times - times) > 0.5 * grid.step):
             x = interpolate(x, times, grid.times, self.interpolation_method)
-        sequence = Sequence(*x.shape[:2], self._layers(name, grid.step, settings.get("memory")))
+        sequence = Sequence(x.shape[0], x.shape[1], self._layers(name, grid.step, settings.get("memory")))
         with run(sequence), _single_step(self.base), _in_sequence(self.base, sequence.steps):
             out = self.base(x.reshape(sequence.steps * sequence.batch, *x.shape[2:]))
         return _unfolded(out, sequence, grid)

@@ -33,7 +33,11 @@ SETTINGS = {
     "detached": (lif(detach_reset=True), {"alpha": 0.7}, {}),
     "at the end of a step": (lif(substep=False, v0=0.3), {"alpha": 0.7}, {"method": "trap"}),
     "no leak": (lambda: fractional.IFNeuron(2.0, tau_learnable=True), {"alpha": 0.6}, {}),
-    "terms": (lif(), {"alpha": [0.4, 0.9], "multi_coefficient": [1, 0.5], "learn_coefficient": True}, {"method": "glmulti"}),
+    "terms": (
+        lif(),
+        {"alpha": [0.4, 0.9], "multi_coefficient": [1, 0.5], "learn_coefficient": True},
+        {"method": "glmulti"},
+    ),
     "short memory": (lif(), {"alpha": 0.7}, {"options": {"memory": 5}}),
     "soft spikes": (lambda: fractional.NoisyLIF(2.0, 1.0, 0.5, "meanfield", tau_learnable=True), {"alpha": 0.7}, {}),
 }
@@ -42,7 +46,7 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_op_is_the_loop(name, monkeypatch):
     neuron, options, call = SETTINGS[name]
-    make = lambda: fractional.SNNWrapper(nn.Sequential(neuron()), learn_alpha=True, **options)  # noqa: E731
+    make = lambda: fractional.SNNWrapper(nn.Sequential(neuron()), learn_alpha=True, **options)
     got = results(make(), **call)
     monkeypatch.setattr(_run, "fused", lambda *_: None)
     want = results(make(), **call)
@@ -104,7 +108,8 @@ def test_rates_do_not_depend_on_the_step(alpha, method):
     coarse = net(x, method=method).numpy().mean()
     fine = net(x, method=method, options={"step_size": 0.1})
     assert fine.shape == x.shape
-    assert coarse == pytest.approx(fine.numpy().mean(), rel=0.05) and coarse > 0.01
+    assert coarse == pytest.approx(fine.numpy().mean(), rel=0.05)
+    assert coarse > 0.01
 
 
 class Quadratic(fractional.BaseNeuron):
@@ -171,7 +176,10 @@ def test_a_neuron_with_a_memory_of_its_own():
         (lambda: fractional.LIFNeuron(surrogate_opt="arc"), "surrogate_opt"),
         (lambda: fractional.LIFNeuron(tau=0.0), "tau must be positive"),
         (lambda: fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron()))(X, method="euler"), "method"),
-        (lambda: fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron()))(X, [0, 1, 5, *range(6, 15)]), "step_size"),
+        (
+            lambda: fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron()))(X, [0, 1, 5, *range(6, 15)]),
+            "step_size",
+        ),
         (lambda: fractional.SNNWrapper(nn.Sequential(Quadratic()))(X, method="exact"), "'exact'"),
     ],
 )
