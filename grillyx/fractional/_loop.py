@@ -114,8 +114,8 @@ class LinearSteps:
 
     def extend(self, weights: Weights) -> None:
         """Go on with the table of more steps."""
-        entries, self.history = self.history.entries, History(weights.lag)
-        self.history.entries, self.weights = entries, weights
+        before, self.history = self.history, History(weights.lag)
+        self.history.entries, self.history.shape, self.weights = before.entries, before.shape, weights
 
     def step(self, current: Tensor) -> None:
         state, w = self.state, self.weights

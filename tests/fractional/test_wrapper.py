@@ -90,7 +90,7 @@ def test_order_one_is_the_spiking_network(v_reset, decay_input):
         nn.ParametricLIFNode(1.5, decay_input, v_reset=v_reset, step_mode="m"),
     )  # fmt: skip
     net = fractional.to_fractional(model, 1.0)
-    x = 4.0 * X
+    x = 6.0 * X + 3.0 * np.sign(WEIGHTS)
     want = model(x).numpy()
     assert want.mean() > 0.0
     np.testing.assert_array_equal(net(x).numpy(), want)
@@ -135,6 +135,7 @@ def test_own_neurons_come_to_the_built_in_ones(method):
 def test_ordinary_methods(method):
     own, built_in = Quadratic(2.0, store_v_seq=True), fractional.LIFNeuron(2.0, store_v_seq=True)
     for neuron in (own, built_in):
+        neuron.substep = False
         fractional.SNNWrapper(nn.Sequential(neuron), integrator="odeint")(X, method=method)
     np.testing.assert_allclose(own.v_seq.numpy(), built_in.v_seq.numpy(), 1e-4, 1e-5)
 
