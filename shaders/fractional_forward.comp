@@ -32,28 +32,23 @@ float d[SEGMENT + 2];
 void segment(uint first, uint g) {
     uint count = min(p.steps - g * SEGMENT, SEGMENT);
     uint done = p.from + g * SEGMENT;
-    vec4 acc[SEGMENT];
-    [[unroll]] for (uint j = 0; j < SEGMENT; j++) {
-        acc[j] = vec4(0);
-        if (j < count) { GET(z, (done + j) * p.m, acc[j]) }
-    }
+    vec4 acc[SEGMENT]; // what earlier jumps take away
+    [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] = vec4(0);
     if (FADE) {
-        for (uint q = 0; q < g; q++) {
-            uint age = (g - q) * SEGMENT;
-            float w[2 * SEGMENT - 1];
-            [[unroll]] for (uint t = 0; t < 2 * SEGMENT - 1; t++) w[t] = fade[age + t + 1 - SEGMENT];
-            [[unroll]] for (uint i = 0; i < SEGMENT; i++) {
-                vec4 r = vec4(0);
-                GET(jumps, (p.from + q * SEGMENT + i + 1) * p.m, r)
-                [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] -= w[SEGMENT - 1 + j - i] * r;
-            }
+        // a loop over rows, and not over tiles in registers: that would take a driver seconds to compile
+        [[dont_unroll]] for (uint i = 0; i < g * SEGMENT; i++) {
+            vec4 r = vec4(0);
+            GET(jumps, (p.from + i + 1) * p.m, r)
+            [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] += fade[g * SEGMENT - i + j] * r;
         }
-        if (SUBSTEP && g > 0) [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] -= fade[g * SEGMENT + j + 1] * edge;
+        if (SUBSTEP && g > 0) [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] += fade[g * SEGMENT + j + 1] * edge;
     }
     vec4 late = vec4(0); // the last jump's part at its own step
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         uint k = done + j, row = k * p.m;
-        vec4 zz = acc[j], g_noise = vec4(0), part = vec4(0);
+        vec4 zz = vec4(0), g_noise = vec4(0), part = vec4(0);
+        GET(z, row, zz)
+        zz -= acc[j];
         if (START) zz += initial[k + 1] * v_start;
         if (KICK) zz += kick[k + 1] * x_start;
         if (LEVEL) zz -= p.level * total;
@@ -78,8 +73,7 @@ void segment(uint first, uint g) {
         total += whole;
         if (FADE) {
             [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) {
-                acc[i] -= d[i - j] * late;
-                if (SUBSTEP) acc[i] -= d[i - j + 1] * early;
+                acc[i] += d[i - j] * late + d[i - j + 1] * early;
             }
             if (!SUBSTEP || j + 1 == count) { PUT(jumps, row + p.m, late) }
         }

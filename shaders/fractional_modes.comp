@@ -40,7 +40,7 @@ void remember(uint first, bool empty, bool update) {
         if (update) {
             memory *= weights[at + MODE_DECAY];
             [[unroll]] for (uint j = 0; j < SEGMENT; j++) memory += weights[at + MODE_A + j] * xs[j];
-            if (FADE) [[unroll]] for (uint t = SUBSTEP ? 0 : 1; t <= SEGMENT; t++) memory -= weights[at + MODE_D + t] * rs[t];
+            if (FADE) [[unroll]] for (uint t = 0; t <= SEGMENT; t++) memory -= weights[at + MODE_D + t] * rs[t];
             PUT(y, i * p.m, memory)
         }
         [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] += weights[at + j] * memory;
@@ -74,10 +74,7 @@ void segment(uint first, uint g) {
         late = whole - early;
         v = zz - late - d[1] * early - (LEVEL ? p.level * early : vec4(0));
         total += whole;
-        if (FADE) [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) {
-            acc[i] -= d[i - j] * late;
-            if (SUBSTEP) acc[i] -= d[i - j + 1] * early;
-        }
+        if (FADE) [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) acc[i] -= d[i - j] * late + d[i - j + 1] * early;
         PUT(s, row, ss)
         if (KEEP_Z) { PUT(z, row, zz) }
         if (KEEP_LEFT) { PUT(left, row, part) }

@@ -22,10 +22,10 @@ vec4 logistic_slope(vec4 z, vec4 u, float threshold, float slope, float limit, f
     return inside * slope * cold * e / ((1.0 + e) * (1.0 + e));
 }
 vec4 jump(vec4 z, vec4 s, float threshold, float rest) { return s * (SOFT ? vec4(threshold) : z - rest); }
-#define SPIKE(z, noise) (FIRE == 0 ? vec4(fires(z, p.threshold)) : spike(scaled(z, noise, p.threshold, p.slope, p.limit, p.cold)))
+#define SPIKE(z, noise) (FIRE == 0 ? mix(vec4(0), vec4(1), fires(z, p.threshold)) : spike(scaled(z, noise, p.threshold, p.slope, p.limit, p.cold)))
 vec4 spike(vec4 u) { return FIRE == 1 ? logistic(u) : vec4(greaterThanEqual(u, vec4(0))); }
 // How much of the step is left after the crossing, for a membrane that goes straight from v to z. Where it was not below the
 // threshold before, the spike is at the step's beginning.
 vec4 crossing(vec4 v, vec4 z, vec4 s, float threshold) {
-    return s * clamp((z - threshold) / max(z - v, vec4(1e-9)), 0.0, 1.0);
+    return s * clamp((z - threshold) / mix(z - v, vec4(1e-9), lessThan(z - v, vec4(1e-9))), vec4(0), vec4(1));
 }
