@@ -87,7 +87,7 @@ def test_order_one_is_the_spiking_network(v_reset, decay_input):
     model = nn.Sequential(
         nn.SeqToANNContainer(nn.Linear(5, 8)), nn.LIFNode(3.0, decay_input, v_reset=v_reset, step_mode="m"),
         nn.SeqToANNContainer(nn.Linear(8, 6)), nn.IFNode(v_reset=v_reset, step_mode="m"),
-        nn.ParametricLIFNode(1.5, decay_input, v_reset=v_reset, step_mode="m"),
+        nn.ParametricLIFNode(1.5, decay_input, 0.37, v_reset=v_reset, step_mode="m"),
     )  # fmt: skip
     net = fractional.to_fractional(model, 1.0)
     x = 6.0 * X + 3.0 * np.sign(WEIGHTS)
