@@ -101,7 +101,7 @@ def test_order_one_is_the_spiking_network(v_reset, decay_input):
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.6])
-@pytest.mark.parametrize("method", ["gl", "exact"])
+@pytest.mark.parametrize("method", ["trap", "exact"])
 def test_rates_do_not_depend_on_the_step(alpha, method):
     x = np.repeat(np.random.default_rng(0).uniform(1.05, 1.6, (1, 1, 200)), 50, 0)
     net = fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron(4.0)), alpha=alpha)
