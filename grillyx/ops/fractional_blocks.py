@@ -65,9 +65,7 @@ def _future(r: Response, name: str, gz: Array, first: int, count: int, out: Matr
     steps, table = gz.shape[0], getattr(r, name)
     size = min(BLOCK, _quads(steps))
     width = _quads(min(steps, table.size + size))
-    whole = r.kept(
-        f"{name} after {steps}", lambda: _toeplitz(table, late * (size + 1) - _ages(size + late, width))
-    )
+    whole = r.kept(f"{name} after {steps}", lambda: _toeplitz(table, late * (size + 1) - _ages(size + late, width)))
     begin = first + late * count
     length = min(width, steps - begin)
     product(Matrices(whole, count + late, length, width), _matrices(gz, begin, length), NN, out=out)

@@ -18,7 +18,7 @@ def responses(steps, alpha, *, leak=True, memory=None, modes=False, start=True):
     m = np.arange(steps + 1)
     a = np.array([0.3, 0.2, 0.05 + 0.1 * alpha])
     d = np.array([0.5, 0.2, 0.1 * alpha])
-    drive, fade = (MODES**m[:, None]) @ a, (MODES**m[:, None]) @ d
+    drive, fade = (MODES ** m[:, None]) @ a, (MODES ** m[:, None]) @ d
     slopes = [0.1 * MODES[2] ** m, 0.1 * MODES[2] ** m]
     if not modes:
         drive = 0.4 * (m + 1.0) ** (-alpha)
