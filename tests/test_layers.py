@@ -17,6 +17,7 @@ ORDER = [
     "learning",
     "graph",
     "ode",
+    "fractional",
     "io",
     "plot",
     "convert",

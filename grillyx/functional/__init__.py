@@ -32,6 +32,7 @@ from grillyx.functional._elementwise import (
     where,
 )
 from grillyx.functional._encode import latency_encode, poisson_encode, weighted_phase_encode
+from grillyx.functional._fractional import fractional_neuron
 from grillyx.functional._loss import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 from grillyx.functional._nn import dropout, embedding, linear, matmul
 from grillyx.functional._norms import group_norm, layer_norm, rms_norm
@@ -136,7 +137,7 @@ __all__ = [
     "broadcast_to", "cat", "ce_count_loss", "ce_max_membrane_loss", "ce_rate_loss", "ceil", "clip", "concatenate",
     "conv1d", "conv2d", "conv_transpose2d", "cos", "cross_entropy", "detach_net", "divide", "dropout", "edge_softmax",
     "elu", "embedding", "equal", "erf", "exp", "expand_dims", "expm1", "flatten", "floor", "floor_divide",
-    "full_like", "gather", "gelu", "getitem", "greater", "greater_equal", "group_norm", "hardtanh", "if_step",
+    "fractional_neuron", "full_like", "gather", "gelu", "getitem", "greater", "greater_equal", "group_norm", "hardtanh", "if_step",
     "interpolate", "kernel_dot_product", "l1_loss", "latency_encode", "layer_norm", "leaky_relu", "less",
     "less_equal", "lif_step", "linear", "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or",
     "logsumexp", "matmul", "max_pool2d", "maximum", "mean", "minimum", "mse_count_loss", "mse_loss",
