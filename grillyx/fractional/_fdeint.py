@@ -127,7 +127,7 @@ def _plan(
 
     rows, first, gain, early = tensors(host, alpha, coefficients)
     rho = np.exp(-_memory._fit(lags)[0])
-    history = Modes(rows, rho) if memory == "exponentials" else Blocks(rows, reach or steps)
+    history = Modes(rows, rho) if memory == "exponentials" else Blocks(rows, steps)
     return _Plan(history, first, gain, early, reach)
 
 
