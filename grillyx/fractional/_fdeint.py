@@ -82,8 +82,11 @@ def fdeint(
         raise ValueError(f"fdeint: leak must be 0 or above, got {leak!r}.")
     if corrections is None:
         corrections = {"l1": 2, "pred": 1, "trap": min(MOST_CORRECTIONS, int(np.ceil(1 / orders[0])))}.get(method, 0)
-    if corrections < (method in ADAMS) or int(corrections) != corrections:
-        raise ValueError(f"fdeint: {method!r} needs a whole number of at least {int(method in ADAMS)}, got {corrections!r} corrections.")
+    least = int(method in ADAMS)
+    if corrections < least or int(corrections) != corrections:
+        raise ValueError(
+            f"fdeint: corrections must be a whole number of at least {least} for {method!r}, got {corrections!r}."
+        )
     kept, (times, stride) = check_memory(memory), _grid(t, options)
     y = as_tensor(y0).astype(np.float32)
     if times.size == 1:
@@ -175,7 +178,9 @@ def _adams_weights(
     return rows, first, np.asarray(gain), np.asarray(early)
 
 
-def _differences(f: Function, y0: Tensor, times: np.ndarray, plan: _Plan, leak: float, corrections: int) -> list[Tensor]:
+def _differences(
+    f: Function, y0: Tensor, times: np.ndarray, plan: _Plan, leak: float, corrections: int
+) -> list[Tensor]:
     out, history = [y0], plan.history
     fixed = y0 - plan.gain * (leak * y0) if leak else y0
     for k in range(1, times.size):

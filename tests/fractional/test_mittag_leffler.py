@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import erfcx, gamma
 
-from grillyx.fractional import mittag_leffler
 from grillyx.fractional import _coefficients as weights
+from grillyx.fractional import mittag_leffler
 from grillyx.fractional._mittag_leffler import inverse_laplace
 
 KNOWN = np.load(Path(__file__).parent.parent / "data" / "fractional_tables.npz")
@@ -61,7 +61,9 @@ def test_coefficients(k):
     np.testing.assert_allclose(weights.grunwald_letnikov(41, alpha), KNOWN["gl"][k], 1e-12, 1e-15)
     np.testing.assert_allclose(weights.adams_bashforth(40, alpha), KNOWN["ab"][k], 1e-12)
     b = np.cumsum(weights.l1(40, alpha))
-    np.testing.assert_allclose(b[1:], (np.arange(2, 41.0) ** (1 - alpha) - np.arange(1, 40.0) ** (1 - alpha)), 1e-11, 1e-14)
+    np.testing.assert_allclose(
+        b[1:], (np.arange(2, 41.0) ** (1 - alpha) - np.arange(1, 40.0) ** (1 - alpha)), 1e-11, 1e-14
+    )
     if alpha < 1:
         np.testing.assert_allclose(b, KNOWN["l1"][k], 1e-11)
     p, m = 1 + alpha, np.arange(1.0, 40)
