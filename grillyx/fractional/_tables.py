@@ -39,9 +39,9 @@ def table(
         tau: time constant, above 0.
         coefficients: one above 0 for each order; default 1.
         leak: False leaves ``- w`` out of the right side.
-        memory: None or -1 for the whole history; M for the last M states, of which the oldest stands for all before it ("trap"
-            and "pred" then have the weights of "exact"); "exponentials" for a sum of at most 40 exponentials, with the error
-            in `.error`.
+        memory: None or -1 for the whole history; M for the last M states, of which the oldest stands for all before it;
+            "exponentials" for a sum of at most 40 exponentials, with the error in `.error`. For "trap" and "pred", these two
+            take the weights of "exact".
 
     Raises:
         ValueError: for an argument outside of these, or where 40 exponentials miss an error of 1e-4.
@@ -78,9 +78,9 @@ def _moved(eq: Equation, name: str) -> list[Equation]:
 
 @lru_cache(maxsize=64)
 def _table(eq: Equation, method: str, steps: int, step: float, memory: int | str | None, slope: bool = False) -> Table:
-    short = isinstance(memory, int) and memory < steps
-    # trap keeps slopes: a few of them hold no plateau, and as a recursion it never forgets at alpha = 1
-    out = SCHEMES["exact" if short and method in ONE_TERM else method](eq, steps, step)
+    partial = memory == "exponentials" or (isinstance(memory, int) and memory < steps)
+    # a few slopes of trap hold no plateau, and its response to one input changes signs at large steps
+    out = SCHEMES["exact" if partial and method in ONE_TERM else method](eq, steps, step)
     if memory == "exponentials":
         out = _memory.exponentials(out)
         if out.error > TOLERANCE and not slope:

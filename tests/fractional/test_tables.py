@@ -93,7 +93,7 @@ def test_several_orders():
 @pytest.mark.parametrize("steps", [2, 30, 1000])
 def test_exponentials(method, leak, steps):
     for alpha in (1.0, 0.9, 0.3):
-        full = table(method, steps, 0.5, alpha=alpha, tau=3.0, leak=leak)
+        full = table("exact" if method in ("trap", "pred") else method, steps, 0.5, alpha=alpha, tau=3.0, leak=leak)
         few = table(method, steps, 0.5, alpha=alpha, tau=3.0, leak=leak, memory="exponentials")
         a, rho = few.modes
         assert len(a) <= 40
