@@ -82,9 +82,10 @@ def fdeint(
         raise ValueError(f"fdeint: leak must be 0 or above, got {leak!r}.")
     if corrections is None:
         corrections = {"l1": 2, "pred": 1, "trap": min(MOST_CORRECTIONS, int(np.ceil(1 / orders[0])))}.get(method, 0)
-    if corrections < (method in ADAMS) or int(corrections) != corrections:
+    least = int(method in ADAMS)
+    if corrections < least or int(corrections) != corrections:
         raise ValueError(
-            f"fdeint: {method!r} needs a whole number of at least {int(method in ADAMS)}, got {corrections!r} corrections."
+            f"fdeint: corrections must be a whole number of at least {least} for {method!r}, got {corrections!r}."
         )
     kept, (times, stride) = check_memory(memory), _grid(t, options)
     y = as_tensor(y0).astype(np.float32)
@@ -129,7 +130,7 @@ def _plan(
 
     rows, first, gain, early = tensors(host, alpha, coefficients)
     rho = np.exp(-_memory._fit(lags)[0])
-    history = Modes(rows, rho) if memory == "exponentials" else Blocks(rows, reach or steps)
+    history = Modes(rows, rho) if memory == "exponentials" else Blocks(rows, steps)
     return _Plan(history, first, gain, early, reach)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,6 @@ def odeint(f: Function, y0: Any, t: Any, method: str = "rk4", *, options: dict[s
     """Solve ``dy/dt = f(t, y)``, ``y(t[0]) = y0`` with fixed steps; torchdiffeq's argument order.
 
     All steps are on the tape: gradients for y0, and for every tensor that f uses, are those of the numbers that are returned.
-    `grillyx.ode` has solvers that choose their steps.
 
     Args:
         f: f(t, y) with t a float and y (*); returns (*).
@@ -62,7 +61,7 @@ def odeint(f: Function, y0: Any, t: Any, method: str = "rk4", *, options: dict[s
     times, size = times_of("odeint", t), step_size("odeint", options)
     y = as_tensor(y0).astype(np.float32)
     out = [y]
-    for start, end in itertools.pairwise(times):
+    for start, end in pairwise(times):
         n = 1 if size is None else max(1, int(np.ceil(abs(end - start) / size * (1 - 1e-9))))
         h = (end - start) / n
         for i in range(n):

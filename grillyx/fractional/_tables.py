@@ -39,8 +39,9 @@ def table(
         tau: time constant, above 0.
         coefficients: one above 0 for each order; default 1.
         leak: False leaves ``- w`` out of the right side.
-        memory: None or -1 for the whole history; M for the last M states, of which the oldest stands for all before it ("trap"
-            and "pred" then have the weights of "exact"); "exponentials" for a sum of at most 40 exponentials, with the error in `.error`.
+        memory: None or -1 for the whole history; M for the last M states, of which the oldest stands for all before it;
+            "exponentials" for a sum of at most 40 exponentials, with the error in `.error`. For "trap" and "pred", these two
+            take the weights of "exact".
 
     Raises:
         ValueError: for an argument outside of these, or where 40 exponentials miss an error of 1e-4.
@@ -70,17 +71,16 @@ def _moved(eq: Equation, name: str) -> list[Equation]:
     """The equation with a complex step in one parameter at a time."""
     if name == "tau":
         return [eq._replace(tau=eq.tau + 1j * EPS)]
-    values = getattr(eq, name)
-    return [
-        eq._replace(**{name: tuple(v + 1j * EPS * (i == k) for k, v in enumerate(values))}) for i in range(len(values))
-    ]
+    values = eq.alpha if name == "alpha" else eq.coefficients
+    stepped = [tuple(v + 1j * EPS * (i == k) for k, v in enumerate(values)) for i in range(len(values))]
+    return [eq._replace(alpha=v) if name == "alpha" else eq._replace(coefficients=v) for v in stepped]
 
 
 @lru_cache(maxsize=64)
 def _table(eq: Equation, method: str, steps: int, step: float, memory: int | str | None, slope: bool = False) -> Table:
-    short = isinstance(memory, int) and memory < steps
-    # trap keeps slopes: a few of them hold no plateau, and as a recursion it never forgets at alpha = 1
-    out = SCHEMES["exact" if short and method in ONE_TERM else method](eq, steps, step)
+    partial = memory == "exponentials" or (isinstance(memory, int) and memory < steps)
+    # a few slopes of trap hold no plateau, and its response to one input changes signs at large steps
+    out = SCHEMES["exact" if partial and method in ONE_TERM else method](eq, steps, step)
     if memory == "exponentials":
         out = _memory.exponentials(out)
         if out.error > TOLERANCE and not slope:
@@ -93,8 +93,8 @@ def _table(eq: Equation, method: str, steps: int, step: float, memory: int | str
     if slope:
         a_rho = None if out.modes is None else (np.imag(out.modes[0]) / EPS, out.modes[1])
         start = None if out.start is None else np.imag(out.start) / EPS
-        lag, initial, beta = (np.imag(x) / EPS for x in (out.lag, out.initial, out.beta))
-        out = Table(lag, initial, start, float(beta), 0.0, 0.0, eq.leak, a_rho)
+        lag, initial, beta = np.imag(out.lag) / EPS, np.imag(out.initial) / EPS, float(np.imag(out.beta) / EPS)
+        out = Table(lag, initial, start, beta, 0.0, 0.0, eq.leak, a_rho)
     for array in (out.lag, out.initial, out.start, *(out.modes or ())):
         if array is not None:
             array.setflags(write=False)  # it is kept for the next call
