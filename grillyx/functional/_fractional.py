@@ -48,7 +48,9 @@ def fractional_neuron(
         surrogate: the gradient of a hard spike; see `grillyx.nn.SurrogateFunction.spec`.
         spikes: "hard"; "soft", where ``s = sigmoid(u)`` with ``u = (clip((z - v_threshold) / width) + noise) / temperature``,
             and the gradient is its own; or "straight", where ``s = H(u)`` has the gradient of the soft one.
-        width, temperature, clip: see `spikes`; what lies beyond ``[-clip, clip]`` is cut off, without a gradient.
+        width: see `spikes`.
+        temperature: see `spikes`.
+        clip: what lies beyond ``[-clip, clip]`` is cut off, without a gradient; see `spikes`.
         noise: see `spikes`, (T, *); None for none. It has no gradient.
         store_v_seq: whether to return the membranes after each step.
 
@@ -91,7 +93,15 @@ def fractional_neuron(
     )  # fmt: skip
     keep = autograd.is_recorded(x, v0, *parameters)
     return _neuron(
-        x, v0, noise, *parameters, response=response, firing=firing, slopes=slopes, keep=keep, store_v_seq=bool(store_v_seq)
+        x,
+        v0,
+        noise,
+        *parameters,
+        response=response,
+        firing=firing,
+        slopes=slopes,
+        keep=keep,
+        store_v_seq=bool(store_v_seq),
     )
 
 
@@ -108,7 +118,9 @@ def _check_response(r: Response, main: Response, steps: int) -> None:
     for name in ("initial", "kick"):
         table = getattr(r, name)
         if table is not None and table.size <= steps:
-            raise ValueError(f"{_NAME}: {name} is too short for {steps} steps, got {table.size} entries; expected {steps + 1}.")
+            raise ValueError(
+                f"{_NAME}: {name} is too short for {steps} steps, got {table.size} entries; expected {steps + 1}."
+            )
     if (r.modes is None) != (main.modes is None) or (
         r.modes is not None and main.modes is not None and not np.array_equal(r.modes[0], main.modes[0])
     ):

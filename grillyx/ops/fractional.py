@@ -171,7 +171,9 @@ def fractional_neuron(
         gz, sums, gx = way.backward(run, *ups, sg, bool(parameters))
 
         def of_parameter(w: Array, ways: Sequence[Response]) -> Any:
-            return lambda: joined([_slope(run, gz, sums, e, way) for e in ways], 0, (len(ways),), FLOAT).reshape(w.shape)
+            return lambda: joined([_slope(run, gz, sums, e, way) for e in ways], 0, (len(ways),), FLOAT).reshape(
+                w.shape
+            )
 
         return (
             (lambda: _kicked(run, gz, gx()).reshape(shape)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -65,9 +64,7 @@ def _future(r: Response, name: str, gz: Array, first: int, count: int, out: Matr
     steps, table = gz.shape[0], getattr(r, name)
     size = min(BLOCK, _quads(steps))
     width = _quads(min(steps, table.size + size))
-    whole = r.kept(
-        f"{name} after {steps}", lambda: _toeplitz(table, late * (size + 1) - _ages(size + late, width))
-    )
+    whole = r.kept(f"{name} after {steps}", lambda: _toeplitz(table, late * (size + 1) - _ages(size + late, width)))
     begin = first + late * count
     length = min(width, steps - begin)
     product(Matrices(whole, count + late, length, width), _matrices(gz, begin, length), NN, out=out)

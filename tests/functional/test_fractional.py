@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import grillyx.functional as F
-from grillyx import Tensor, nn
-from grillyx.ops import fractional
+from grillyx import Tensor
 from grillyx.ops.fractional import Response
 
 MODES = np.float32([0.2, 0.7, 0.93]).astype(np.float64)
@@ -18,7 +17,7 @@ def responses(steps, alpha, *, leak=True, memory=None, modes=False, start=True):
     m = np.arange(steps + 1)
     a = np.array([0.3, 0.2, 0.05 + 0.1 * alpha])
     d = np.array([0.5, 0.2, 0.1 * alpha])
-    drive, fade = (MODES**m[:, None]) @ a, (MODES**m[:, None]) @ d
+    drive, fade = (MODES ** m[:, None]) @ a, (MODES ** m[:, None]) @ d
     slopes = [0.1 * MODES[2] ** m, 0.1 * MODES[2] ** m]
     if not modes:
         drive = 0.4 * (m + 1.0) ** (-alpha)
@@ -103,7 +102,7 @@ def test_every_gradient_of_soft_spikes(monkeypatch, poisoned, layout, reset, sha
     options = LAYOUTS[layout]
 
     def loss(x, v0, alpha):
-        r, _ = responses(shape[0], float(alpha), **options)
+        r, _ = responses(shape[0], float(alpha[0]), **options)
         s, v, _ = reference(x, v0, r, reset=reset, soft=0.5, noise=noise)
         return np.sum(gs * s + gv * v)
 
