@@ -48,7 +48,9 @@ def fractional_neuron(
         surrogate: the gradient of a hard spike; see `grillyx.nn.SurrogateFunction.spec`.
         spikes: "hard"; "soft", where ``s = sigmoid(u)`` with ``u = (clip((z - v_threshold) / width) + noise) / temperature``,
             and the gradient is its own; or "straight", where ``s = H(u)`` has the gradient of the soft one.
-        width, temperature, clip: see `spikes`; what lies beyond ``[-clip, clip]`` is cut off, without a gradient.
+        width: see `spikes`.
+        temperature: see `spikes`.
+        clip: what lies beyond ``[-clip, clip]`` is cut off, without a gradient; see `spikes`.
         noise: see `spikes`, (T, *); None for none. It has no gradient.
         store_v_seq: whether to return the membranes after each step.
 

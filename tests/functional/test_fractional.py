@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import grillyx.functional as F
-from grillyx import Tensor, nn
-from grillyx.ops import fractional
+from grillyx import Tensor
 from grillyx.ops.fractional import Response
 
 MODES = np.float32([0.2, 0.7, 0.93]).astype(np.float64)
@@ -103,7 +102,7 @@ def test_every_gradient_of_soft_spikes(monkeypatch, poisoned, layout, reset, sha
     options = LAYOUTS[layout]
 
     def loss(x, v0, alpha):
-        r, _ = responses(shape[0], float(alpha), **options)
+        r, _ = responses(shape[0], float(alpha[0]), **options)
         s, v, _ = reference(x, v0, r, reset=reset, soft=0.5, noise=noise)
         return np.sum(gs * s + gv * v)
 
