@@ -1,59 +1,91 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
+#extension GL_EXT_control_flow_attributes : require
 #include "common.glsl"
-// All T intervals of n leaky neurons in plain floats: counts (T, n), end (n). Beside v goes a bound of its error. A neuron of
-// which a count could be another within the bounds is put on a list, for ode_lif_again to do in pairs of floats.
 layout(local_size_x = 64) in;
+layout(constant_id = 0) const bool QUADS = true;  // neurons is divisible by 4
+layout(constant_id = 1) const bool SINGLE = true; // one sample: the squares of intervals lie side by side
+layout(constant_id = 2) const bool FIRST = true;  // the neurons begin here
+layout(constant_id = 3) const bool GIVEN = false; // with voltages begin0 and begin1, else at rest
+layout(constant_id = 4) const uint STEPS = 8;     // unrolled: in a loop each of these would take three times as long
+// STEPS intervals, from `first` on, of n leaky neurons in plain floats: counts (T, n), and the voltage v (n), changed in place.
+// Beside v goes a bound of its error. A neuron of which a count could be another within the bounds is put on a list, to be run
+// again in pairs of floats. A thread takes four neighbours; `first` is divisible by 4, and `from` is the row where the currents
+// begin. With s = exp(-(time left after a spike)), which is fall / a after the first one,
+// each further spike multiplies s by g / a, as long as it stays below 1. An error of s is relative, one of v absolute.
 layout(push_constant) uniform P {
-    uint n, neurons, first, last, from;
+    uint n, neurons, first, from;
     float error; // of a current, over |x| |w|
-    float rest, gain, threshold, reset, span, decay;
+    float rest0, rest1, gain, threshold, reset, decay;
 } p;
-layout(binding = 0) readonly buffer I { float current[]; };
-layout(binding = 1) readonly buffer XX { float x_squares[]; };
-layout(binding = 2) readonly buffer WW { float w_squares[]; };
-layout(binding = 3) buffer V0 { float v0[]; };      // changed in place
-layout(binding = 4) buffer E0 { float e0[]; };      // the bound of its error; below 0: the neuron is on the list
-layout(binding = 5) buffer N { float counts[]; };
+INPUT(0, current)
+INPUT(1, x_squares)
+INPUT(2, w_squares)
+OUTPUT(3, v0)
+OUTPUT(4, e0)      // the bound of its error; below 0: the neuron is on the list
+OUTPUT(5, counts)
 layout(binding = 6) buffer L { uint list[]; };
 layout(binding = 7) buffer M { uint listed[]; };
-layout(binding = 8) readonly buffer B0 { float begin0[]; };
-layout(binding = 9) readonly buffer B1 { float begin1[]; };
-layout(binding = 10) buffer V1 { float v1[]; };
+INPUT(8, begin0)
+INPUT(9, begin1)
+OUTPUT(10, v1)
 const float TINY = 5.9604645e-8;
+#define EACH for (uint q = 0; q < 4 && i + q < n; q++)
+#define LOAD(to, name, at) if (QUADS) to = name##4[(at) / 4]; else EACH to[q] = name[(at) + q]
+#define STORE(name, at, from) if (QUADS) name##4[(at) / 4] = from; else EACH name[(at) + q] = from[q]
+bvec4 both(bvec4 a, bvec4 b) { return bvec4(a.x && b.x, a.y && b.y, a.z && b.z, a.w && b.w); }
+bvec4 either(bvec4 a, bvec4 b) { return bvec4(a.x || b.x, a.y || b.y, a.z || b.z, a.w || b.w); }
 void main() {
-    uint i = thread(), n = p.n, last = p.last, batch = p.n / p.neurons, who = i / p.neurons;
+    uint i = 4 * thread(), n = p.n, first = p.first, from = p.from, neurons = p.neurons, batch = n / neurons;
     if (i >= n) return;
-    float rest = p.rest, gain = p.gain, threshold = p.threshold, span = p.span, decay = p.decay, low = p.reset;
-    float v = v0[i], e = e0[i], norm = p.error * gain * sqrt(w_squares[i % p.neurons]);
-    if (e < 0.0) return;
-    float fixed_error = TINY * (2.0 * abs(rest) + 2.0 * abs(threshold) + abs(low));
-    bool sure = v + e < threshold;
-    for (uint t = p.first; t < last && sure; t++) {
-        uint row = (t - p.from) * n + i;
-        float v_inf = rest + current[row] * gain, a = v_inf - threshold, b = v_inf - v;
-        float ei = norm * sqrt(x_squares[t * batch + who]) + fixed_error + 4.0 * TINY * abs(v_inf);
-        float free = v_inf - b * decay, ef = e * decay + ei * (1.0 - decay) + 4.0 * TINY * (abs(v_inf) + abs(v));
-        float count = 0.0;
-        if (free + ef < threshold) {
-            v = free;
-            e = ef;
-        } else if (free - ef >= threshold && a > 4.0 * ei) {
-            float g = v_inf - low, u1 = log(b / a), u = log(g / a);
-            float e1 = e / b + ei * (1.0 / a - 1.0 / b) + 16.0 * TINY * (1.0 + u1);
-            float eu = ei * (1.0 / a - 1.0 / g) + 16.0 * TINY * (1.0 + u);
-            float q = (span - u1) / u, eq = (e1 + abs(q) * eu + 4.0 * TINY * span) / u, k = floor(q);
-            float left = span - u1 - k * u, d = exp(-left);
-            count = k + 1.0;
-            v = v_inf - g * d;
-            e = ei + g * d * (e1 + k * eu + 16.0 * TINY * (1.0 + span));
-            sure = k >= 0.0 && q < 4194304.0 && floor(q - eq) == k && floor(q + eq) == k && v + e < threshold;
-        } else sure = false;
-        sure = sure && e < 0.01 * (threshold - low);
-        counts[t * n + i] = count;
+    float rest = p.rest0, gain = p.gain, threshold = p.threshold, decay = p.decay, low = p.reset, error = p.error * gain;
+    float fixed_error = TINY * (2.0 * abs(rest) + 2.0 * abs(threshold) + abs(low)), climb = 1.0 - decay;
+    vec4 v = vec4(rest), e = vec4(0.0), norm = vec4(0.0);
+    uint who = i / neurons; // where neighbours may be of different samples: see below
+    if (FIRST && GIVEN) { LOAD(v, begin0, i); }
+    if (!FIRST) { LOAD(v, v0, i); LOAD(e, e0, i); }
+    if (QUADS) norm = sqrt(w_squares4[i % neurons / 4]);
+    else EACH norm[q] = sqrt(w_squares[(i + q) % neurons]);
+    bvec4 open = greaterThanEqual(e, vec4(0.0)), sure = both(open, lessThan(v + e, vec4(threshold)));
+    norm *= error;
+    vec4 xx = vec4(0.0);
+    [[unroll]] for (uint j = 0; j < STEPS; j++) {
+        uint t = first + j;
+        if (SINGLE && j % 4 == 0) xx = sqrt(x_squares4[t / 4]);
+        vec4 drive = vec4(0.0), size;
+        LOAD(drive, current, (t - from) * n + i);
+        if (SINGLE) size = vec4(xx[j % 4]);
+        else if (QUADS) size = vec4(sqrt(x_squares[t * batch + who]));
+        else { size = vec4(0.0); EACH size[q] = sqrt(x_squares[t * batch + (i + q) / neurons]); }
+        vec4 v_inf = rest + drive * gain, a = v_inf - threshold, b = v_inf - v, far = abs(v_inf) * (4.0 * TINY);
+        vec4 ei = norm * size + fixed_error + far;
+        vec4 fall = b * decay, free = v_inf - fall;
+        vec4 ef = e * decay + ei * climb + far + abs(v) * (4.0 * TINY);
+        bvec4 calm = lessThan(free + ef, vec4(threshold));
+        bvec4 fires = both(greaterThanEqual(free - ef, vec4(threshold)), greaterThan(a, 4.0 * ei));
+        vec4 per = 1.0 / a, g = v_inf - low, ratio = mix(vec4(2.0), g * per, fires), s = mix(vec4(1.0), fall * per, fires);
+        vec4 rate = log2(ratio), k = max(floor(-log2(s) / rate), 0.0), later = k * rate;
+        s *= exp2(later);
+        // relative errors of the ratio and of s
+        vec4 er = ei * per + 16.0 * TINY, es = e / b + (k + 1.0) * er + 4.0 * TINY * later;
+        bvec4 clear = both(lessThan(s * (1.0 + es), vec4(1.0)), greaterThan(s * ratio * (1.0 - es - er), vec4(1.0)));
+        es = ei + g * s * es;
+        s = v_inf - g * s;
+        fires = both(fires, both(clear, lessThan(s + es, vec4(threshold))));
+        sure = both(sure, either(calm, fires));
+        v = mix(free, s, fires);
+        e = mix(ef, es, fires);
+        sure = both(sure, lessThan(e, vec4(0.01 * (threshold - low))));
+        vec4 count = mix(vec4(0.0), k + 1.0, fires);
+        STORE(counts, t * n + i, count);
     }
-    v0[i] = sure ? v : begin0[i]; // on the list they begin again
-    v1[i] = sure ? 0.0 : begin1[i];
-    e0[i] = sure ? e : -1.0;
-    if (!sure) list[atomicAdd(listed[0], 1)] = i;
+    vec4 v_low = vec4(0.0), begin = vec4(p.rest0), begin_low = vec4(p.rest1);
+    if (GIVEN) { LOAD(begin, begin0, i); LOAD(begin_low, begin1, i); }
+    EACH if (open[q] && !sure[q]) list[atomicAdd(listed[0], 1)] = i + q;
+    v = mix(begin, v, sure); // on the list they begin again
+    v_low = mix(begin_low, v_low, sure);
+    e = mix(vec4(-1.0), e, sure);
+    STORE(v0, i, v);
+    STORE(v1, i, v_low);
+    STORE(e0, i, e);
 }

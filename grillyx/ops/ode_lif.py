@@ -23,6 +23,9 @@ _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where 
 _LEAST = 32  # of their rows: a product of fewer reads W as often
 _FEW = 4  # intervals, of which a run in floats pays
 _ROWS = 8  # rows of a thread that works by itself
+_ROUNDS = 64  # neurons of a list that a thread may take one after another, where a thread without work costs as much as one with
+_UNROLLED = 8  # intervals of a dispatch in floats, a multiple of 4
+_LONGEST_SPAN = 40.0  # of an interval, in units of tau: exp(-span) stays well within floats
 _fused: dict[Device, bool] = {}
 
 
@@ -89,11 +92,13 @@ class _Currents:
         shared = body(device) == "subgroup"
         sg = device.info.subgroup_size if shared else _ROWS
         each = 2 if shared and n > sg else 1
-        across = -(-n // (sg * each)) if shared else n
+        width = sg * each if shared else 1
+        across = -(-n // width) if only is None else -(-_lanes(device, n) // width)
         tiles = -(-count // sg) * across
         names, listed = only or (x, x)
-        for first in range(0, m, 4 * LONGEST_LOOP):
-            last = min(first + 4 * LONGEST_LOOP, m)
+        most = 4 * LONGEST_LOOP // (1 if only is None else _ROUNDS)
+        for first in range(0, m, most):
+            last = min(first + most, m)
             kernel("ode_current_subgroup" if shared else "ode_current")(
                 grid(tiles, 1) if shared else grid(tiles), count * n * (last - first), x=x, x_low=self.x_low or x, w=w,
                 w_low=self.w_low or w, x_squares=self.xx, w_squares=self.ww, current0=high, current1=low, rows=count, n=n,
@@ -102,6 +107,11 @@ class _Currents:
                 MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each, LISTED=int(only is not None), list=names, listed=listed,
             )  # fmt: skip
         return high, low
+
+
+def _lanes(device: Device, n: int) -> int:
+    """Return how many threads shall share a list of up to n neurons: fewer on a CPU, where those without work cost time."""
+    return max(min(n, 256), -(-n // _ROUNDS)) if body(device) == "subgroup" else n
 
 
 def _constants(v: Leaky, interval: float) -> dict[str, float]:
@@ -123,11 +133,12 @@ class _Exact(NamedTuple):
 
 @dataclass
 class _Problem:
-    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) to begin with, and what floats cannot hold of each."""
+    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) to begin with unless at rest, and what
+    floats cannot hold of each."""
 
     x: Array
     w: Array
-    v0: tuple[Array, Array]
+    v0: tuple[Array, Array] | None
     x_low: Array | None
     w_low: Array | None
     leaky: Leaky
@@ -139,9 +150,16 @@ class _Problem:
         self.constants = _constants(self.leaky, self.interval)
         self.one = int(fused(self.w.storage.device))
 
+    def _beginning(self) -> tuple[Array, Array]:
+        """Return memory that holds the voltages to begin with, which the neurons change."""
+        if self.v0 is not None:
+            return duplicate(self.v0[0]), duplicate(self.v0[1])
+        high, low = pair(self.leaky.v_rest)
+        return fill((self.batch, self.n), high), fill((self.batch, self.n), low)
+
     def exact(self, keep: bool) -> _Exact:
         """Run in pairs of floats."""
-        v, low = (duplicate(a) for a in self.v0)
+        v, low = self._beginning()
         counts = empty((self.steps, self.batch, self.n))
         currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
         return _Exact(counts, v, low, self._pairs(currents, v, low, counts, keep, None))
@@ -153,56 +171,66 @@ class _Problem:
         steps, across = self.steps, self.across
         starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
         names, listed = only or (v, v)
-        at_once = steps if keep else self._at_once
+        at_once, most, stride = steps if keep else self._at_once, LONGEST_LOOP, across
+        if only is not None:
+            most, stride = most // _ROUNDS, _lanes(v.storage.device, across)
         made = (v, v)
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
             made = currents.rows(begin * self.batch, (end - begin) * self.batch, only)
-            for first in range(begin, end, LONGEST_LOOP):
-                last = min(first + LONGEST_LOOP, end)
+            for first in range(begin, end, most):
+                last = min(first + most, end)
                 kernel("ode_lif")(
-                    grid(across), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
-                    start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, FUSED=self.one,
-                    KEEP=int(keep), LISTED=int(only is not None), list=names, listed=listed, **{"from": begin}, **self.constants,
+                    grid(stride), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
+                    start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, stride=stride,
+                    FUSED=self.one, KEEP=int(keep), LISTED=int(only is not None), list=names, listed=listed,
+                    **{"from": begin}, **self.constants,
                 )  # fmt: skip
         return (*made, *starts) if keep else ()
 
     @property
     def _at_once(self) -> int:
-        return min(self.steps, max(_AT_ONCE // self.across, _LEAST))
+        return min(self.steps, max(_AT_ONCE // self.across // 4 * 4, _LEAST))
 
     def guarded(self) -> tuple[Array, Array, Array]:
         """Return counts, voltages, and what floats cannot hold of them, of a run in floats that knows where they do not do.
 
         Counts are those of `exact`. A voltage is good to 1 % of a threshold at the worst, and almost always to 1e-5.
         """
-        steps, across, m = self.steps, self.across, self.m
-        v, e, low = duplicate(self.v0[0]), fill(self.v0[0].shape, 0.0), empty(self.v0[0].shape)
-        counts, names, listed = empty((steps, self.batch, self.n)), empty((across,), UINT), fill((1,), 0, UINT)
+        steps, across, m, one, at_once = self.steps, self.across, self.m, self.batch == 1, self._at_once
+        shape = (self.batch, self.n)
+        v, e, low = empty(shape), empty(shape), empty(shape)
+        begin0, begin1 = self.v0 or (v, low)
+        counts, names, listed = empty((steps, *shape)), empty((across,), UINT), from_numpy(np.zeros(1, np.uint32))
         currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
         squares = {"x_squares": currents.xx, "w_squares": currents.ww}
-        plain = {name[:-1]: value for name, value in self.constants.items() if name.endswith("0")}
-        for begin in range(0, steps, self._at_once):
-            end = min(begin + self._at_once, steps)
-            rows = sliced(self.flat, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
+        c = self.constants
+        plain = {name: c[f"{name}0"] for name in ("gain", "threshold", "reset", "decay")}
+        for begin in range(0, steps, at_once):
+            end, rows = min(begin + at_once, steps), self.flat
+            if at_once < steps:
+                rows = sliced(rows, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
             current = product(rows, self.w, NT)
-            for first in range(begin, end, LONGEST_LOOP):
-                last = min(first + LONGEST_LOOP, end)
+            for first in range(begin, end, _UNROLLED):
+                count = min(_UNROLLED, end - first)
                 kernel("ode_lif_fast")(
-                    grid(across), 32 * across * (last - first), current=current, v0=v, v1=low, e0=e, begin0=self.v0[0],
-                    begin1=self.v0[1], counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first,
-                    last=last, error=2.0**-24 * (math.sqrt(m) + 4.0), **{"from": begin}, **plain, **squares,
+                    grid(-(-across // 4)), 32 * across * count, current=current, v0=v, v1=low, e0=e, begin0=begin0,
+                    begin1=begin1, counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first,
+                    STEPS=count, error=2.0**-24 * (math.sqrt(m) + 4.0), rest0=c["rest0"], rest1=c["rest1"],
+                    QUADS=int(self.n % 4 == 0), SINGLE=int(one), FIRST=int(first == 0), GIVEN=int(self.v0 is not None),
+                    **{"from": begin}, **plain, **squares,
                 )  # fmt: skip
-        if self.batch == 1:
+        if one:
             self._pairs(currents, v, low, counts, False, (names, listed))
             return counts, v, low
-        most = max(4 * LONGEST_LOOP // (m + 8), 1)
+        stride = _lanes(v.storage.device, across)
+        most = max(4 * LONGEST_LOOP // _ROUNDS // (m + 8), 1)
         for first in range(0, steps, most):
             last = min(first + most, steps)
             kernel("ode_lif_again")(
-                grid(across, 8), 16 * across * (last - first), x=self.flat, x_low=self.x_low or self.flat, w=self.w,
+                grid(stride, 8), 16 * across * (last - first), x=self.flat, x_low=self.x_low or self.flat, w=self.w,
                 w_low=self.w_low or self.w, list=names, listed=listed, v0=v, v1=low, counts=counts, n=across,
-                neurons=self.n, m=m, first=first, last=last, FUSED=self.one, LOW_X=int(self.x_low is not None),
+                neurons=self.n, m=m, first=first, last=last, stride=stride, FUSED=self.one, LOW_X=int(self.x_low is not None),
                 LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0), **squares, **self.constants,
             )  # fmt: skip
         return counts, v, low
@@ -231,8 +259,10 @@ def ode_lif(
     """
     steps, batch, m = x.shape
     n, rows = w.shape[0], steps * batch
-    problem = _Problem(x, w, _beginning(v0, trace.low, leaky.v_rest, (batch, n)), x_low, w_low, leaky, interval)
-    trace.rough = steps >= _FEW and m <= LONGEST_LOOP and not trace.wanted and not trace.fine
+    given = None if v0 is None else (v0, trace.low or fill((batch, n), 0.0))
+    problem = _Problem(x, w, given, x_low, w_low, leaky, interval)
+    trace.rough = steps >= _FEW and m <= LONGEST_LOOP and interval <= _LONGEST_SPAN * leaky.tau_mem
+    trace.rough = trace.rough and not trace.wanted and not trace.fine
     found: _Exact | None = None
     spikes: Spikes | None = None
     if trace.rough:
@@ -286,11 +316,3 @@ def _row(x: Array, k: int) -> Array:
 def _with_first(total: Array, more: Array) -> Array:
     """Return the sums with `more` added to the first."""
     return combine(total, joined([more.reshape((1,)), fill((4,), 0.0)], 0, (5,), FLOAT), "add")
-
-
-def _beginning(v0: Array | None, low: Array | None, rest: float, shape: tuple[int, int]) -> tuple[Array, Array]:
-    """Return memory that holds the voltages to begin with, which the neurons change."""
-    if v0 is None:
-        high_rest, low_rest = pair(rest)
-        return fill(shape, high_rest), fill(shape, low_rest)
-    return duplicate(v0), fill(shape, 0.0) if low is None else duplicate(low)
