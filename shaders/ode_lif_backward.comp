@@ -44,7 +44,7 @@ void main() {
         if (count > 0.0) {
             g_inf = lambda * minus(c.g, left).x / g;
             g_reset = lambda * left.x / g;
-            if (left.x > 0.0) g_tau = -lambda * left.x * log_of(over(c.g, left)).x / tau;
+            if (left.x * g > 0.0) g_tau = -lambda * left.x * log_of(over(c.g, left)).x / tau;
             if (c.driven) {
                 float late = -lambda * left.x / tau; // a later last spike leaves less time to charge
                 g1 = late;

@@ -20,6 +20,12 @@ class Split(NamedTuple):
     high: Tensor
     low: Tensor | None
 
+    def reshaped(self, shape: tuple[int, ...]) -> Split:
+        """Return them in another shape."""
+        if self.high.shape == shape:
+            return self
+        return Split(self.high.reshape(shape), None if self.low is None else self.low.reshape(shape))
+
 
 def split(values: np.ndarray) -> Split:
     """Return float64 as two floats; one where that is enough."""

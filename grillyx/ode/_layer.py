@@ -142,7 +142,7 @@ class SpikingODELayer(Module):
         if self._state is None:
             rest = rest_of(self.dynamics, self.n_neurons)
             return rest if self.method == "compat" else Tensor(rest)
-        return self._state.copy() if self.method == "compat" else self._voltage
+        return self._state.copy() if self.method == "compat" else self._voltage.reshape((*self._own, self.n_neurons))
 
     @property
     def spike_times(self) -> Tensor:
@@ -225,8 +225,7 @@ class SpikingODELayer(Module):
         if self.method == "compat":
             return self._original(x, shape, h, return_times)
         batch = shape[1] if len(shape) == 3 else 1
-        wide = (shape[0], batch, self.n_inputs)
-        split = Split(x.high.reshape(wide), None if x.low is None else x.low.reshape(wide))
+        split = x.reshaped((shape[0], batch, self.n_inputs))
         before, version = self._finer(), self.W.array.storage.version
 
         def run(times: bool, fine: bool = False) -> Run:
@@ -246,9 +245,9 @@ class SpikingODELayer(Module):
 
         found = run(return_times)
         own = shape[1:-1]
-        self._state, self._voltage = found.state, found.voltage.reshape((*own, self.n_neurons))
+        self._state, self._voltage, self._own = found.state, found.voltage, own
         self._times, self._again, self._refine = rows(found), lambda: rows(run(True)), lambda: run(False, True).state
-        counts = found.counts.reshape((shape[0], *own, self.n_neurons))
+        counts = found.counts if own else found.counts.reshape((shape[0], self.n_neurons))
         return (counts, self._times) if return_times else counts
 
     def _finer(self) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, UINT, Array, duplicate, empty, from_numpy
+from grillyx.engine.array import FLOAT, UINT, Array, Storage, duplicate, empty, from_numpy
 from grillyx.engine.device import Device
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
@@ -27,6 +28,7 @@ _ROUNDS = 64  # neurons of a list that a thread may take one after another, wher
 _UNROLLED = 8  # intervals of a dispatch in floats, a multiple of 4
 _LONGEST_SPAN = 40.0  # of an interval, in units of tau: exp(-span) stays well within floats
 _fused: dict[Device, bool] = {}
+_weights: WeakKeyDictionary[Storage, tuple[int, Array]] = WeakKeyDictionary()  # a version, and squares of its rows
 
 
 class Leaky(NamedTuple):
@@ -77,12 +79,21 @@ def _squares(x: Array) -> Array:
     return reduced(x, [1], "sum_of_squares")
 
 
+def _squares_of_weights(w: Array) -> Array:
+    """Return the sum of squares of each row, computed once for each version of the weights."""
+    version, found = _weights.get(w.storage, (None, None))
+    if found is None or version != w.storage.version or found.shape != w.shape[:1]:
+        found = _squares(w)
+        _weights[w.storage] = w.storage.version, found
+    return found
+
+
 class _Currents:
     """``x W^T`` as pairs of floats, for some rows of x at a time."""
 
     def __init__(self, x: Array, x_low: Array | None, w: Array, w_low: Array | None) -> None:
         self.x, self.w, self.x_low, self.w_low = x, w, x_low, w_low
-        self.xx, self.ww = _squares(x), _squares(w)
+        self.xx, self.ww = _squares(x), _squares_of_weights(w)
 
     def rows(self, begin: int, count: int, only: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
         """Return (count, n); or of the neurons on a list (and how many these are) `only`, side by side."""

@@ -129,7 +129,10 @@ def loss_of(truth, g):
 
 
 @pytest.mark.parametrize("kind", ["times", "voltages", "counts"])
-@pytest.mark.parametrize("constants", [(6.0, 0.1, 0.9, -0.2, 1.3), (2.0, 0.0, 1.0, 0.0, 1.0)])
+@pytest.mark.parametrize(
+    "constants", [(6.0, 0.1, 0.9, -0.2, 1.3), (2.0, 0.0, 1.0, 0.0, 1.0), (6.0, 1.4, 0.9, -0.2, 1.3)],
+    ids=["usual", "short", "begin above the threshold"],
+)  # fmt: skip
 def test_gradients(kind, constants):
     rng = np.random.default_rng(3)
     steps, batch, m, n, h = 6, 2, 4, 5, 1.5
