@@ -83,6 +83,8 @@ def interval(value: Any) -> float:
     out = _check.number(value, NAME, "interval")
     if out < 0.0:
         raise ValueError(f"{NAME}: interval must not be negative, got {value}.")
+    if out > LARGEST:
+        raise ValueError(f"{NAME}: interval is too long, got {value}; expected at most {LARGEST:g}.")
     return out
 
 

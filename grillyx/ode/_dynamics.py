@@ -10,6 +10,9 @@ from grillyx.nn import Module, Parameter
 from grillyx.nn._memories import above
 from grillyx.ops.ode_lif import Leaky
 
+_LARGEST = 1e15  # squares of sums stay far within floats
+_CLOSEST = 1e-9  # of 48 bits, some 18 are left for the difference
+
 
 @dataclass
 class ODELIFDynamics(Module):
@@ -28,7 +31,8 @@ class ODELIFDynamics(Module):
         C_mem: capacitance of the membrane, positive.
 
     Raises:
-        ValueError: a constant out of range, NaN, or a parameter of several elements.
+        ValueError: a constant out of range, NaN, above 1e15 or for `tau_mem` and `C_mem` below 1e-15, `v_reset` not below
+            `v_threshold`, or a parameter of several elements.
         TypeError: a constant that is no number.
 
     Source: SC-NeuroCore 3.16, `spike_ode`.
@@ -59,10 +63,23 @@ class ODELIFDynamics(Module):
             found[name] = (
                 above(plain, 0.0, "ODELIFDynamics", name) if positive else _check.number(plain, "ODELIFDynamics", name)
             )
+        for name, value in found.items():
+            positive = name in ("tau_mem", "C_mem")
+            if abs(value) > _LARGEST or (positive and value < 1.0 / _LARGEST):
+                raise ValueError(
+                    f"ODELIFDynamics: {name} is out of range, got {value}; expected {1.0 / _LARGEST if positive else -_LARGEST:g} to "
+                    f"{_LARGEST:g}. Use other units."
+                )
         if found["v_reset"] >= found["v_threshold"]:
             raise ValueError(
                 f"ODELIFDynamics: v_reset must be below v_threshold, got {found['v_reset']} and {found['v_threshold']}; else "
                 "a neuron would fire without end."
+            )
+        gap, size = found["v_threshold"] - found["v_reset"], max(abs(found["v_threshold"]), abs(found["v_reset"]))
+        if gap < max(_CLOSEST * size, 1.0 / _LARGEST):
+            raise ValueError(
+                f"ODELIFDynamics: v_reset is too near v_threshold, got {found['v_reset']} and {found['v_threshold']}; expected "
+                f"them at least {_CLOSEST:g} of their size and {1.0 / _LARGEST:g} apart."
             )
         return Leaky(**found)
 

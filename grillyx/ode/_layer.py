@@ -138,7 +138,11 @@ class SpikingODELayer(Module):
 
     @property
     def voltage(self) -> Any:
-        """The voltages, (n_neurons,) or (B, n_neurons)."""
+        """The voltages, (n_neurons,) or (B, n_neurons).
+
+        After `step`, `detach`, or a call with return_times they are those of float64, rounded; after another `forward` they are
+        computed in floats, and mostly good to 1e-5 of ``v_threshold - v_reset``, at the worst to 0.01.
+        """
         if self._state is None:
             rest = rest_of(self.dynamics, self.n_neurons)
             return rest if self.method == "compat" else Tensor(rest)
@@ -232,7 +236,7 @@ class SpikingODELayer(Module):
             if self.W.array.storage.version != version:
                 raise RuntimeError(
                     f"{NAME}: W has changed since the last call. Pass return_times=True to a call whose times are wanted; call "
-                    "reset before step."
+                    "reset before step, or detach before W changes, which keeps the voltages."
                 )
             return (
                 self._exact(split, h, before, times, fine)
@@ -255,6 +259,7 @@ class SpikingODELayer(Module):
         if self.method == "exact" and self._state is not None and self._state[2]:
             assert self._refine is not None
             self._state = self._refine()
+            self._voltage = self._state[0]
         return self._state
 
     def _exact(self, x: Split, h: float, state: Any, times: bool, fine: bool) -> Run:

@@ -240,7 +240,8 @@ def test_w_of_float64_is_used_until_it_changes():
 BAD = [
     ({"tau_mem": 0.0}, "tau_mem"), ({"tau_mem": -1.0}, "tau_mem"), ({"C_mem": 0.0}, "C_mem"), ({"v_rest": np.nan}, "v_rest"),
     ({"v_reset": 1.0}, "v_reset"), ({"v_reset": 2.0}, "v_reset"), ({"v_threshold": np.inf}, "v_threshold"),
-    ({"tau_mem": nn.Parameter(np.ones(2))}, "shape"),
+    ({"tau_mem": nn.Parameter(np.ones(2))}, "shape"), ({"tau_mem": 1e-40}, "out of range"), ({"C_mem": 1e300}, "out of range"),
+    ({"v_rest": -1e30}, "out of range"), ({"v_threshold": 1e-300}, "too near"), ({"v_reset": 1 - 1e-12}, "too near"),
 ]  # fmt: skip
 
 
@@ -273,7 +274,7 @@ def test_bad_inputs(method):
     ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
             layer(bad)
-    for h in (-1.0, np.nan, np.inf):
+    for h in (-1.0, np.nan, np.inf, 1e30):
         with pytest.raises(ValueError, match="interval"):
             layer.forward(np.ones((4, 3)), h)
     with pytest.raises(ValueError, match="shape"):
@@ -298,6 +299,14 @@ def test_what_does_not_fit_the_state():
     layer.W = np.ones((2, 3))
     with pytest.raises(RuntimeError, match="changed"):
         layer.spike_times  # noqa: B018
+    with pytest.raises(RuntimeError, match="detach before"):
+        layer.step(np.ones(3))
+    layer.forward(np.ones((6, 3)))
+    layer.detach()
+    v = layer.voltage.numpy()
+    layer.W = np.zeros((2, 3))
+    layer.step(np.ones(3), 0.0)
+    np.testing.assert_array_equal(layer.voltage.numpy(), v)
 
 
 def test_more_spikes_than_fit_are_refused():
