@@ -15,7 +15,7 @@ layout(push_constant) uniform Push {
 layout(binding = 0) readonly buffer Current { float current[]; };
 layout(binding = 1) readonly buffer Parameters { float parameters[]; }; // (PARAMETERS, 1) or, with spread, (PARAMETERS, m)
 layout(binding = 2) buffer State { float state[]; };   // (2, STATES, m): values, and what they lost to rounding
-layout(binding = 3) buffer Clock { float clock[]; };   // (5, m): as named where it is read
+layout(binding = 3) buffer Clock { float clock[]; };   // (6, m): as named where it is read
 layout(binding = 4) buffer Mark { uint mark[]; };      // (8, m)
 layout(binding = 5) buffer Counts { float counts[]; }; // (T, m)
 layout(binding = 6) buffer When { float when[]; };     // (slots, m): time in the interval
@@ -96,6 +96,7 @@ void main() {
     bool below = mark[6 * p.m + i] == 1, fresh = true, again = false;
     if (steps == 0 && at == 0 && tried == 0) {
         c0 = current[i];
+        if (current[i] != clock[5 * p.m + i]) h = 0.0; // the step was for another current
         if (mark[6 * p.m + i] == 2) below = margin(p.start, c0, y) < 0.0; // not known from an earlier run
         if (TRACE) EACH(s) trace[s * (p.intervals * p.samples + 1) * p.m + i] = y[s];
     }
@@ -210,7 +211,11 @@ void main() {
         add(t, t_low, step);
         if (held) {
             quiet = step >= quiet ? 0.0 : quiet - step;
-            fresh = fresh || quiet == 0.0;
+            if (quiet == 0.0) { // steps grew while the membrane stood still
+                fresh = true;
+                h = 0.0;
+                last = 1e-4;
+            }
         }
         [[unroll]] for (uint j = 1; j < MOST; j++) if (j == STAGES - 1 && step > 0.0) k[0] = k[j];
         if (spike && RESETS) {
@@ -231,7 +236,9 @@ void main() {
             tried = 0;
             next = 1;
             fresh = true;
-            if (++at == p.intervals && status == RUNNING) status = DONE;
+            if (++at == p.intervals) {
+                if (status == RUNNING) status = DONE;
+            } else if (!LINEAR && current[at * p.m + i] != c0) h = 0.0; // the step was for another current
         }
     }
     EACH(s) { state[s * p.m + i] = y[s]; state[(N + s) * p.m + i] = low[s]; }
@@ -240,6 +247,7 @@ void main() {
     clock[2 * p.m + i] = h;
     clock[3 * p.m + i] = last;
     clock[4 * p.m + i] = quiet;
+    clock[5 * p.m + i] = LINEAR ? c1 : c0;
     mark[i] = at;
     mark[p.m + i] = status;
     mark[2 * p.m + i] = tried;

@@ -18,7 +18,7 @@ SAMPLES_A_STEP = 32
 # have theirs in another round, so that all of them count
 _ROUNDS = LONGEST_LOOP // 16
 _SLOT_WORDS = 1 << 22
-_CLOCK, _MARK = 5, 8
+_CLOCK, _MARK = 6, 8
 _AT, _STATUS, _STEPS, _REFUSED, _NEXT, _BELOW, _KEPT = 0, 1, 3, 4, 5, 6, 7
 
 
@@ -42,7 +42,7 @@ def _custom(defines: tuple[tuple[str, str], ...]) -> Kernel:
 
 @dataclass
 class Progress:
-    """Where each neuron is: state (2, states, m), values and what they lost to rounding; clock (5, m) and mark (8, m)."""
+    """Where each neuron is: state (2, states, m), values and what they lost to rounding; clock (6, m) and mark (8, m)."""
 
     state: Array
     clock: Array

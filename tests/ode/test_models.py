@@ -125,3 +125,20 @@ def test_parameters_have_names():
     with pytest.raises(AttributeError, match="LIF has no attribute 'w'"):
         _ = ode.LIF().w
     assert set(ode.AdEx.units) == {*ode.AdEx.parameters, *ode.AdEx.derivative, "I"}
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-5])
+@pytest.mark.parametrize(
+    ("dynamics", "current"),
+    [
+        (ode.QuadraticIF(t_ref=5.0), [3.0] * 5),  # the membrane stands still after each spike
+        (ode.QuadraticIF(), [0.0, 0.0, 3.0, 3.0, 3.0, 0.0, 3.0]),  # and here before the current comes
+    ],
+    ids=["pause", "silence"],
+)
+def test_steps_that_grew_in_silence_start_anew(dynamics, current, rtol):
+    """The estimate of an error can be small by chance, where a step is many times too long."""
+    current, h = np.array(current), 40.0
+    _, times, _ = ivp.solve(ivp.of(dynamics), current, h, dynamics.start((1,), {}, "test")[:, 0])
+    got = ode.integrate(dynamics, current[:, None], h, rtol=rtol, atol=1e-2 * rtol)
+    np.testing.assert_allclose(got.times.numpy()[:, 2], times, rtol=1e-6, atol=10 * rtol + 1e-3)
