@@ -170,6 +170,14 @@ def _spread(value: np.ndarray, shape: tuple[int, ...], name: str, what: str) -> 
         ) from None
 
 
+def expressions(cls: type[Dynamics]) -> list[tuple[str, str]]:
+    """Return what each expression of GLSL is for, and the expression."""
+    return [
+        *((f"the derivative of {state}", line) for state, line in cls.derivative.items()), ("spike", cls.spike),
+        *((f"the reset of {state}", line) for state, line in cls.reset.items()), ("refractory", cls.refractory),
+    ]  # fmt: skip
+
+
 def _check_class(cls: type[Dynamics]) -> None:
     name = cls.__name__
     if not cls.derivative:
@@ -185,9 +193,9 @@ def _check_class(cls: type[Dynamics]) -> None:
     both = sorted(set(cls.derivative) & set(cls.parameters))
     if both:
         raise TypeError(f"{name}: {both} are states and parameters; expected different names.")
-    lines = {"spike": cls.spike, "refractory": cls.refractory, **cls.derivative, **cls.reset}
-    for what, line in lines.items():
-        if not isinstance(line, str) or ";" in line or (what in cls.derivative and not line.strip()):
+    for what, line in expressions(cls):
+        empty = what not in ("spike", "refractory") and isinstance(line, str) and not line.strip()
+        if not isinstance(line, str) or ";" in line or empty:
             raise TypeError(f"{name}: {what} must be one expression of GLSL, got {line!r}.")
     for what, words, known in (
         ("reset", cls.reset, cls.derivative), ("initial", cls.initial, cls.derivative), ("positive", cls.positive, cls.parameters),

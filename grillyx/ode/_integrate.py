@@ -11,8 +11,10 @@ import numpy as np
 
 from grillyx.autograd import Tensor, as_tensor, differentiable
 from grillyx.engine.array import FLOAT, Array, from_numpy
+from grillyx.engine.kernel import Kernel
 from grillyx.functional import _check
 from grillyx.ode._equations import Dynamics
+from grillyx.ode._mistakes import compiled
 from grillyx.ode._solvers import Solver, solver_of
 from grillyx.ops import ode_rk
 from grillyx.ops.pointwise import cast
@@ -84,7 +86,7 @@ def integrate(
         TypeError, ValueError: an argument is not what it should be, also NaN.
         IntegrationError: a state is no longer finite, a step becomes too short, there are too many steps, or a reset leaves the
             neuron above its threshold.
-        ShaderError: the user's GLSL does not compile.
+        ShaderError: the user's GLSL does not compile: which expression, and why.
     """
     if not isinstance(dynamics, Dynamics):
         raise TypeError(f"{_NAME}: dynamics must be a Dynamics, such as ode.AdEx(), got {dynamics!r}.")
@@ -100,6 +102,7 @@ def integrate(
     attempts = _whole(max_steps, "max_steps")
     current = _current(current, linear)
     shape = current.shape[1:]
+    shader = compiled(dynamics)
     if isinstance(initial, Solution):
         progress = _resumed(initial, dynamics, shape)
         start = initial.end
@@ -116,7 +119,7 @@ def integrate(
     )
     kept: list[ode_rk.Outcome] = []
     values = _run(
-        current, table=dynamics.table(shape, _NAME), progress=progress, model=dynamics.model, solver=method, limits=limits,
+        current, table=dynamics.table(shape, _NAME), progress=progress, model=dynamics.model, shader=shader, solver=method, limits=limits,
         linear=linear, times="times" in words, samples=samples, dynamics=dynamics, kept=kept,
     )  # fmt: skip
     outcome, n = kept[0], len(dynamics.states)
@@ -132,13 +135,13 @@ def integrate(
 
 
 def _integrate(
-    current: Array, *, table: np.ndarray, progress: ode_rk.Progress, model: ode_rk.Model, solver: Solver,
+    current: Array, *, table: np.ndarray, progress: ode_rk.Progress, model: ode_rk.Model, shader: Kernel, solver: Solver,
     limits: ode_rk.Limits, linear: bool, times: bool, samples: int, dynamics: Dynamics, kept: list[ode_rk.Outcome],
 ) -> Any:  # fmt: skip
     flat = cast(current, FLOAT).reshape((current.shape[0], math.prod(current.shape[1:])))
     shape, m = current.shape[1:], flat.shape[1]
     outcome = ode_rk.integrate(
-        flat, from_numpy(table), progress, model=model, tableau=solver.constants, limits=limits, linear=linear, times=times,
+        flat, from_numpy(table), progress, model=model, shader=shader, tableau=solver.constants, limits=limits, linear=linear, times=times,
         samples=samples,
     )  # fmt: skip
     if (outcome.status > ode_rk.DONE).any():

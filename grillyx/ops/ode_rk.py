@@ -98,7 +98,7 @@ class Outcome:
 
 
 def integrate(
-    current: Array, parameters: Array, progress: Progress, *, model: Model, tableau: dict[str, float], limits: Limits,
+    current: Array, parameters: Array, progress: Progress, *, model: Model, shader: Kernel, tableau: dict[str, float], limits: Limits,
     linear: bool, times: bool, samples: int,
 ) -> Outcome:  # fmt: skip
     """Run neurons through the intervals of current (T, m), or with `linear` (T + 1, m), until all are done or one failed.
@@ -110,9 +110,9 @@ def integrate(
     trace = empty((model.states, intervals * samples + 1, m)) if samples else None
     slots = max(8, min(_SLOT_WORDS // m, _ROUNDS)) if times else 1
     when, where = empty((slots, m if times else 1)), empty((slots, m if times else 1), UINT)
-    run, found = model.kernel(), []
+    found = []
     while True:
-        run(
+        shader(
             grid(m), 64 * _ROUNDS * model.states * m, current=current, parameters=parameters, state=progress.state,
             clock=progress.clock, mark=progress.mark, counts=counts, when=when, where=where, trace=trace or when,
             m=m, intervals=intervals, rounds=_ROUNDS, slots=slots, samples=max(samples, 1),

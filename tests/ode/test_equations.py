@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+import grillyx
 from grillyx import ode
 from grillyx.engine.compile import ShaderError
 
@@ -77,20 +78,37 @@ def test_a_model_can_be_changed():
     assert plain == pytest.approx(0.5 * (1 - np.exp(-3 / 20)), rel=1e-5)
 
 
-def test_what_does_not_compile_says_so():
-    class Wrong(ode.Dynamics):
-        derivative = {"V": "unknown_name - V"}
-
-    with pytest.raises(ShaderError, match="unknown_name"):
-        ode.integrate(Wrong(), np.zeros((1, 1)))
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"derivative": {"V": "-V", "W": "unknown_name - V"}}, r"the derivative of W .*'unknown_name - V'.*'unknown_name' : undeclared"),
+        ({"derivative": {"V": "(I - V / tau", "W": "0.0"}}, r"the derivative of V .*syntax error, unexpected SEMICOLON"),
+        ({"derivative": {"V": "I - V**2", "W": "0.0"}}, r"the derivative of V .*syntax error, unexpected STAR"),
+        ({"spike": "V > 1.0"}, r"spike .*got 'V > 1.0'; expected an expression of GLSL for a float.*return"),
+        ({"reset": {"W": "W + 1.0", "V": "v_reset"}}, r"the reset of V .*'v_reset' : undeclared"),
+        ({"refractory": "pause"}, r"refractory .*'pause' : undeclared"),
+        ({"parameters": {"float": 1.0, "tau": 1.0}}, r"a name does not compile, got \['V', 'W', 'float', 'tau'\]"),
+    ],
+)
+def test_what_does_not_compile_says_so(change, said):
+    body = {
+        "parameters": {"tau": 10.0}, "derivative": {"V": "I - V / tau", "W": "0.0"}, "spike": "V - 1.0", "reset": {"V": "0.0"},
+    } | change  # fmt: skip
+    before = grillyx.counters()["dispatches"]
+    with pytest.raises(ShaderError, match=f"(?s)^Wrong: {said}") as caught:
+        ode.integrate(type("Wrong", (ode.Dynamics,), body)(), np.zeros((1, 1)))
+    assert ".glsl" not in str(caught.value) and "nested scope" not in str(caught.value)
+    assert grillyx.counters()["dispatches"] == before
 
 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
         ({}, "derivative is empty"),
-        ({"derivative": {"V": ""}}, "V must be one expression of GLSL, got ''"),
-        ({"derivative": {"V": "1.0; V"}}, "V must be one expression"),
+        ({"derivative": {"V": ""}}, "the derivative of V must be one expression of GLSL, got ''"),
+        ({"derivative": {"V": "1.0; V"}}, "the derivative of V must be one expression"),
+        ({"derivative": {"V": "1.0; V"}, "reset": {"V": "0.0"}, "spike": "V"}, "the derivative of V must be one expression"),
+        ({"derivative": {"V": "1.0"}, "reset": {"V": " "}, "spike": "V"}, "the reset of V must be one expression"),
         ({"derivative": {"I": "1.0"}}, "'I' cannot be the name"),
         ({"derivative": {"a__b": "1.0"}}, "'a__b' cannot be the name"),
         ({"derivative": {"V": "a"}, "parameters": {"V": 1.0}}, r"\['V'\] are states and parameters"),
