@@ -119,7 +119,7 @@ def integrate(
     )
     kept: list[ode_rk.Outcome] = []
     values = _run(
-        current, table=dynamics.table(shape, _NAME), progress=progress, model=dynamics.model, shader=shader, solver=method, limits=limits,
+        current, table=dynamics.table(shape, _NAME), progress=progress, shader=shader, solver=method, limits=limits,
         linear=linear, times="times" in words, samples=samples, dynamics=dynamics, kept=kept,
     )  # fmt: skip
     outcome, n = kept[0], len(dynamics.states)
@@ -135,20 +135,20 @@ def integrate(
 
 
 def _integrate(
-    current: Array, *, table: np.ndarray, progress: ode_rk.Progress, model: ode_rk.Model, shader: Kernel, solver: Solver,
+    current: Array, *, table: np.ndarray, progress: ode_rk.Progress, shader: Kernel, solver: Solver,
     limits: ode_rk.Limits, linear: bool, times: bool, samples: int, dynamics: Dynamics, kept: list[ode_rk.Outcome],
 ) -> Any:  # fmt: skip
     flat = cast(current, FLOAT).reshape((current.shape[0], math.prod(current.shape[1:])))
     shape, m = current.shape[1:], flat.shape[1]
     outcome = ode_rk.integrate(
-        flat, from_numpy(table), progress, model=model, shader=shader, tableau=solver.constants, limits=limits, linear=linear, times=times,
-        samples=samples,
+        flat, from_numpy(table), progress, shader=shader, states=len(dynamics.states), tableau=solver.constants, limits=limits,
+        linear=linear, times=times, samples=samples,
     )  # fmt: skip
     if (outcome.status > ode_rk.DONE).any():
         raise IntegrationError(_failure(outcome, flat, progress, limits, dynamics, shape))
     kept.append(outcome)
     when = from_numpy(_spike_rows(outcome, shape, limits)) if times else None
-    n, rows_of_trace = model.states, (current.shape[0] - linear) * samples + 1
+    n, rows_of_trace = len(dynamics.states), (current.shape[0] - linear) * samples + 1
     both = progress.state.reshape((2 * n, m))
     states = [rows(both, s, s + 1).reshape(shape) for s in range(n)]
     traces = []

@@ -9,6 +9,9 @@ from grillyx.engine.kernel import Kernel
 from grillyx.ode._equations import Dynamics, expressions
 from grillyx.ops.ode_rk import Model
 
+_MACROS = {"spike": "USER_SPIKE", "refractory": "USER_HOLD"}
+_FOLLOWS = ("not allowed in nested scope", "compilation terminated")  # from a mistake before
+
 
 def compiled(dynamics: Dynamics) -> Kernel:
     """Return the shader of a model.
@@ -31,11 +34,18 @@ def _found(cls: type[Dynamics]) -> str | None:
     blank = {f"USER_{k}": text for k, text in cls.macros().items()}
     blank |= {"USER_DERIVE": "", "USER_SPIKE": "-1.0", "USER_RESET": "", "USER_HOLD": "0.0"}
     if not _compiles(cls, blank):
-        return f"a name does not compile, got {[*cls.derivative, *cls.parameters]}; expected none that GLSL has a use for"
+        return (
+            f"a name does not compile, got {[*cls.derivative, *cls.parameters]}; expected none that GLSL has a use for"
+        )
     for what, line in expressions(cls):
-        text, place = " ".join(line.split()), "d[0]" if what.startswith("the derivative") else "r[0]"
-        macro = {"spike": "USER_SPIKE", "refractory": "USER_HOLD"}.get(what, "USER_DERIVE" if place == "d[0]" else "USER_RESET")
-        if text and not _compiles(cls, blank | {macro: text if what in ("spike", "refractory") else f"{place} = {text};"}):
+        text = " ".join(line.split())
+        if what in _MACROS:
+            alone = {_MACROS[what]: text}
+        elif what.startswith("the derivative"):
+            alone = {"USER_DERIVE": f"d[0] = {text};"}
+        else:
+            alone = {"USER_RESET": f"r[0] = {text};"}
+        if text and not _compiles(cls, blank | alone):
             return f"{what} does not compile, got {line!r}; expected an expression of GLSL for a float"
     return None
 
@@ -51,5 +61,5 @@ def _compiles(cls: type[Dynamics], macros: dict[str, str]) -> bool:
 def _said(output: str) -> str:
     """Return the compiler's complaints, without places in a file that its reader does not have, and what follows from the first."""
     lines = re.findall(r"^ERROR: [^\n]*?:\d+: (.*?)\s*$", output, re.MULTILINE)
-    kept = [line for line in lines if "not allowed in nested scope" not in line and "compilation terminated" not in line]
+    kept = [line for line in lines if not any(words in line for words in _FOLLOWS)]
     return "\n".join(f"  {line.removeprefix(chr(39) * 2 + ' : ').strip()}" for line in kept) or output

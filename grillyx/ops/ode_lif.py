@@ -144,8 +144,7 @@ class _Exact(NamedTuple):
 
 @dataclass
 class _Problem:
-    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) to begin with unless at rest, and what
-    floats cannot hold of each."""
+    """Inputs x (T, B, m), weights w (n, m), voltages v0 (B, n) unless at rest, and what floats cannot hold of each."""
 
     x: Array
     w: Array

@@ -98,7 +98,7 @@ class Outcome:
 
 
 def integrate(
-    current: Array, parameters: Array, progress: Progress, *, model: Model, shader: Kernel, tableau: dict[str, float], limits: Limits,
+    current: Array, parameters: Array, progress: Progress, *, shader: Kernel, states: int, tableau: dict[str, float], limits: Limits,
     linear: bool, times: bool, samples: int,
 ) -> Outcome:  # fmt: skip
     """Run neurons through the intervals of current (T, m), or with `linear` (T + 1, m), until all are done or one failed.
@@ -107,13 +107,13 @@ def integrate(
     """
     m, intervals = current.shape[1], current.shape[0] - linear
     counts = fill((intervals, m), 0.0)
-    trace = empty((model.states, intervals * samples + 1, m)) if samples else None
+    trace = empty((states, intervals * samples + 1, m)) if samples else None
     slots = max(8, min(_SLOT_WORDS // m, _ROUNDS)) if times else 1
     when, where = empty((slots, m if times else 1)), empty((slots, m if times else 1), UINT)
     found = []
     while True:
         shader(
-            grid(m), 64 * _ROUNDS * model.states * m, current=current, parameters=parameters, state=progress.state,
+            grid(m), 64 * _ROUNDS * states * m, current=current, parameters=parameters, state=progress.state,
             clock=progress.clock, mark=progress.mark, counts=counts, when=when, where=where, trace=trace or when,
             m=m, intervals=intervals, rounds=_ROUNDS, slots=slots, samples=max(samples, 1),
             spread=int(parameters.shape[1] > 1), attempts=limits.attempts, interval=limits.interval,

@@ -81,8 +81,14 @@ def test_a_model_can_be_changed():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"derivative": {"V": "-V", "W": "unknown_name - V"}}, r"the derivative of W .*'unknown_name - V'.*'unknown_name' : undeclared"),
-        ({"derivative": {"V": "(I - V / tau", "W": "0.0"}}, r"the derivative of V .*syntax error, unexpected SEMICOLON"),
+        (
+            {"derivative": {"V": "-V", "W": "unknown_name - V"}},
+            r"the derivative of W .*'unknown_name - V'.*'unknown_name' : undeclared",
+        ),
+        (
+            {"derivative": {"V": "(I - V / tau", "W": "0.0"}},
+            r"the derivative of V .*syntax error, unexpected SEMICOLON",
+        ),
         ({"derivative": {"V": "I - V**2", "W": "0.0"}}, r"the derivative of V .*syntax error, unexpected STAR"),
         ({"spike": "V > 1.0"}, r"spike .*got 'V > 1.0'; expected an expression of GLSL for a float.*return"),
         ({"reset": {"W": "W + 1.0", "V": "v_reset"}}, r"the reset of V .*'v_reset' : undeclared"),
@@ -97,7 +103,8 @@ def test_what_does_not_compile_says_so(change, said):
     before = grillyx.counters()["dispatches"]
     with pytest.raises(ShaderError, match=f"(?s)^Wrong: {said}") as caught:
         ode.integrate(type("Wrong", (ode.Dynamics,), body)(), np.zeros((1, 1)))
-    assert ".glsl" not in str(caught.value) and "nested scope" not in str(caught.value)
+    assert ".glsl" not in str(caught.value)
+    assert "nested scope" not in str(caught.value)
     assert grillyx.counters()["dispatches"] == before
 
 
@@ -107,7 +114,10 @@ def test_what_does_not_compile_says_so(change, said):
         ({}, "derivative is empty"),
         ({"derivative": {"V": ""}}, "the derivative of V must be one expression of GLSL, got ''"),
         ({"derivative": {"V": "1.0; V"}}, "the derivative of V must be one expression"),
-        ({"derivative": {"V": "1.0; V"}, "reset": {"V": "0.0"}, "spike": "V"}, "the derivative of V must be one expression"),
+        (
+            {"derivative": {"V": "1.0; V"}, "reset": {"V": "0.0"}, "spike": "V"},
+            "the derivative of V must be one expression",
+        ),
         ({"derivative": {"V": "1.0"}, "reset": {"V": " "}, "spike": "V"}, "the reset of V must be one expression"),
         ({"derivative": {"I": "1.0"}}, "'I' cannot be the name"),
         ({"derivative": {"a__b": "1.0"}}, "'a__b' cannot be the name"),
