@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from grillyx.engine.array import FLOAT, UINT, Array, Storage, duplicate, empty, from_numpy
-from grillyx.engine.device import Device
+from grillyx.engine.array import FLOAT, UINT, Array, duplicate, empty, from_numpy
 from grillyx.engine.kernel import grid, kernel
 from grillyx.ops import LONGEST_LOOP, Result
 from grillyx.ops.gemm import NN, NT, TN, product
-from grillyx.ops.gemm_plan import body
+from grillyx.ops.ode_currents import ROUNDS, Currents, fused, lanes
 from grillyx.ops.ode_spikes import Spikes
 from grillyx.ops.pointwise import combine
 from grillyx.ops.reduce import reduced
@@ -23,12 +21,8 @@ from grillyx.ops.shape import fill, joined, sliced
 _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where nothing is kept
 _LEAST = 32  # of their rows: a product of fewer reads W as often
 _FEW = 4  # intervals, of which a run in floats pays
-_ROWS = 8  # rows of a thread that works by itself
-_ROUNDS = 64  # neurons of a list that a thread may take one after another, where a thread without work costs as much as one with
 _UNROLLED = 8  # intervals of a dispatch in floats, a multiple of 4
 _LONGEST_SPAN = 40.0  # of an interval, in units of tau: exp(-span) stays well within floats
-_fused: dict[Device, bool] = {}
-_weights: WeakKeyDictionary[Storage, tuple[int, Array]] = WeakKeyDictionary()  # a version, and squares of its rows
 
 
 class Leaky(NamedTuple):
@@ -62,67 +56,6 @@ def pair(value: float) -> tuple[float, float]:
     """Return a float64 as the sum of two float32."""
     high = float(np.float32(value))
     return high, float(np.float32(value - high))
-
-
-def fused(device: Device) -> bool:
-    """Tell whether the device's ``fma`` rounds once, which Vulkan leaves open; tried once."""
-    found = _fused.get(device)
-    if found is None:
-        one = 1.0 + 2.0**-12
-        x, y = from_numpy(np.array([one, one], np.float32)), empty((1,))
-        kernel("fused")((1, 1, 1), 12, x=x, y=y)
-        found = _fused[device] = float(y.numpy()[0]) == 2.0**-24
-    return found
-
-
-def _squares(x: Array) -> Array:
-    return reduced(x, [1], "sum_of_squares")
-
-
-def _squares_of_weights(w: Array) -> Array:
-    """Return the sum of squares of each row, computed once for each version of the weights."""
-    version, found = _weights.get(w.storage, (None, None))
-    if found is None or version != w.storage.version or found.shape != w.shape[:1]:
-        found = _squares(w)
-        _weights[w.storage] = w.storage.version, found
-    return found
-
-
-class _Currents:
-    """``x W^T`` as pairs of floats, for some rows of x at a time."""
-
-    def __init__(self, x: Array, x_low: Array | None, w: Array, w_low: Array | None) -> None:
-        self.x, self.w, self.x_low, self.w_low = x, w, x_low, w_low
-        self.xx, self.ww = _squares(x), _squares_of_weights(w)
-
-    def rows(self, begin: int, count: int, only: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-        """Return (count, n); or of the neurons on a list (and how many these are) `only`, side by side."""
-        x, w = self.x, self.w
-        (n, m), device = w.shape, w.storage.device
-        high, low = empty((count, n)), empty((count, n))
-        shared = body(device) == "subgroup"
-        sg = device.info.subgroup_size if shared else _ROWS
-        each = 2 if shared and n > sg else 1
-        width = sg * each if shared else 1
-        across = -(-n // width) if only is None else -(-_lanes(device, n) // width)
-        tiles = -(-count // sg) * across
-        names, listed = only or (x, x)
-        most = 4 * LONGEST_LOOP // (1 if only is None else _ROUNDS)
-        for first in range(0, m, most):
-            last = min(first + most, m)
-            kernel("ode_current_subgroup" if shared else "ode_current")(
-                grid(tiles, 1) if shared else grid(tiles), count * n * (last - first), x=x, x_low=self.x_low or x, w=w,
-                w_low=self.w_low or w, x_squares=self.xx, w_squares=self.ww, current0=high, current1=low, rows=count, n=n,
-                m=m, first=first, last=last, across=across, begin=begin, local_size=sg if shared else 64,
-                FUSED=int(fused(device)), LOW_X=int(self.x_low is not None), LOW_W=int(self.w_low is not None),
-                MORE=int(first > 0), QUADS=int(m % 4 == 0), SG=sg, CJ=each, LISTED=int(only is not None), list=names, listed=listed,
-            )  # fmt: skip
-        return high, low
-
-
-def _lanes(device: Device, n: int) -> int:
-    """Return how many threads shall share a list of up to n neurons: fewer on a CPU, where those without work cost time."""
-    return max(min(n, 256), -(-n // _ROUNDS)) if body(device) == "subgroup" else n
 
 
 def _constants(v: Leaky, interval: float) -> dict[str, float]:
@@ -171,11 +104,11 @@ class _Problem:
         """Run in pairs of floats."""
         v, low = self._beginning()
         counts = empty((self.steps, self.batch, self.n))
-        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        currents = Currents(self.flat, self.x_low, self.w, self.w_low)
         return _Exact(counts, v, low, self._pairs(currents, v, low, counts, keep, None))
 
     def _pairs(
-        self, currents: _Currents, v: Array, low: Array, counts: Array, keep: bool, only: tuple[Array, Array] | None
+        self, currents: Currents, v: Array, low: Array, counts: Array, keep: bool, only: tuple[Array, Array] | None
     ) -> tuple[Array, ...]:  # fmt: skip
         """Run all neurons, or those on a list, and return currents and voltages before each interval, if they are kept."""
         steps, across = self.steps, self.across
@@ -183,7 +116,7 @@ class _Problem:
         names, listed = only or (v, v)
         at_once, most, stride = steps if keep else self._at_once, LONGEST_LOOP, across
         if only is not None:
-            most, stride = most // _ROUNDS, _lanes(v.storage.device, across)
+            most, stride = most // ROUNDS, lanes(v.storage.device, across)
         made = (v, v)
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
@@ -212,7 +145,7 @@ class _Problem:
         v, e, low = empty(shape), empty(shape), empty(shape)
         begin0, begin1 = self.v0 or (v, low)
         counts, names, listed = empty((steps, *shape)), empty((across,), UINT), from_numpy(np.zeros(1, np.uint32))
-        currents = _Currents(self.flat, self.x_low, self.w, self.w_low)
+        currents = Currents(self.flat, self.x_low, self.w, self.w_low)
         squares = {"x_squares": currents.xx, "w_squares": currents.ww}
         c = self.constants
         plain = {name: c[f"{name}0"] for name in ("gain", "threshold", "reset", "decay")}
@@ -233,8 +166,8 @@ class _Problem:
         if one:
             self._pairs(currents, v, low, counts, False, (names, listed))
             return counts, v, low
-        stride = _lanes(v.storage.device, across)
-        most = max(4 * LONGEST_LOOP // _ROUNDS // (m + 8), 1)
+        stride = lanes(v.storage.device, across)
+        most = max(4 * LONGEST_LOOP // ROUNDS // (m + 8), 1)
         for first in range(0, steps, most):
             last = min(first + most, steps)
             kernel("ode_lif_again")(

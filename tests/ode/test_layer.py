@@ -237,6 +237,21 @@ def test_w_of_float64_is_used_until_it_changes():
     )
 
 
+@pytest.mark.parametrize("steps", [1, 6])
+def test_w_that_changes_in_place_is_seen(steps):
+    rng = np.random.default_rng(2)
+    x, layer = rng.normal(size=(steps, 6)), SpikingODELayer(6, 9, ODELIFDynamics(tau_mem=3.0))
+    layer.forward(x)
+    with grillyx.no_grad():
+        layer.W *= 100.0
+    w = layer.W.numpy().astype(float)
+    np.testing.assert_array_equal(layer.forward(x).numpy(), run(w, x[:, None], tau=3.0).counts[:, 0])
+    layer.W.grad = grillyx.Tensor(rng.normal(size=(9, 6)).astype(np.float32))
+    optim.SGD(layer.parameters(), lr=1e3).step()
+    w = layer.W.numpy().astype(float)
+    np.testing.assert_array_equal(layer.forward(x).numpy(), run(w, x[:, None], tau=3.0).counts[:, 0])
+
+
 BAD = [
     ({"tau_mem": 0.0}, "tau_mem"), ({"tau_mem": -1.0}, "tau_mem"), ({"C_mem": 0.0}, "C_mem"), ({"v_rest": np.nan}, "v_rest"),
     ({"v_reset": 1.0}, "v_reset"), ({"v_reset": 2.0}, "v_reset"), ({"v_threshold": np.inf}, "v_threshold"),

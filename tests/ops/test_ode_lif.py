@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grillyx.engine.array import from_numpy
+from grillyx.engine.array import from_numpy, overwrite
 from grillyx.engine.device import current_device
 from grillyx.engine.kernel import kernel
-from grillyx.ops import gemm, ode_lif, ode_spikes
+from grillyx.ops import gemm, ode_currents, ode_lif, ode_spikes
 from grillyx.ops.ode_lif import Leaky, Trace
 from tests.helpers import use_body
 from tests.ode.reference import run
@@ -24,9 +24,9 @@ def body(request, monkeypatch):
 
 @pytest.fixture(params=[True, False], ids=["fused", "two roundings"])
 def fma(request, monkeypatch):
-    if request.param and not ode_lif.fused(current_device()):
+    if request.param and not ode_currents.fused(current_device()):
         pytest.skip("this device's fma rounds twice")
-    monkeypatch.setitem(ode_lif._fused, current_device(), request.param)
+    monkeypatch.setitem(ode_currents._fused, current_device(), request.param)
 
 
 def halves(a):
@@ -68,9 +68,21 @@ def test_sizes(steps, batch, n, m, fine):
 def test_currents_have_36_bits(rows, n, m):
     w, x = rng.normal(size=(n, m)), rng.normal(size=(rows, m))
     (wh, wl), (xh, xl) = halves(w), halves(x)
-    high, low = ode_lif._Currents(xh, xl, wh, wl).rows(0, rows)
+    high, low = ode_currents.Currents(xh, xl, wh, wl).rows(0, rows)
     size = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(w, axis=1)
     error = high.numpy().astype(float) + low.numpy() - x @ w.T
+    assert np.abs(error / size).max() < 2.0**-36
+
+
+@pytest.mark.usefixtures("body")
+def test_currents_of_weights_that_change_in_place():
+    w, x = rng.normal(size=(9, 20)), rng.normal(size=(8, 20))
+    (wh, wl), (xh, xl) = halves(w), halves(x)
+    ode_currents.Currents(xh, xl, wh, wl).rows(0, 8)  # squares of the weights are kept
+    overwrite(wh, halves(1e4 * w)[0])
+    high, low = ode_currents.Currents(xh, xl, wh, halves(1e4 * w)[1]).rows(0, 8)
+    size = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(1e4 * w, axis=1)
+    error = high.numpy().astype(float) + low.numpy() - x @ (1e4 * w).T
     assert np.abs(error / size).max() < 2.0**-36
 
 
