@@ -1,7 +1,7 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 #include "common.glsl"
-layout(local_size_x = 64) in;
+layout(local_size_x_id = 3) in;
 layout(constant_id = 0) const bool FUSED = true;
 layout(constant_id = 1) const bool KEEP = false; // v at the beginning of each interval, for times and gradients
 layout(constant_id = 2) const bool LISTED = false; // only the neurons on the list

@@ -59,7 +59,7 @@ class Currents:
         sg = device.info.subgroup_size if shared else _ROWS
         each = 2 if shared and n > sg else 1
         width = sg * each if shared else 1
-        across = -(-n // width) if only is None else -(-lanes(device, n) // width)
+        across = -(-n // width) if only is None else -(-lanes(device, n, 64) // width)
         tiles = -(-count // sg) * across
         names, listed = only or (x, x)
         most = 4 * LONGEST_LOOP // (1 if only is None else ROUNDS)
@@ -75,6 +75,6 @@ class Currents:
         return high, low
 
 
-def lanes(device: Device, n: int) -> int:
+def lanes(device: Device, n: int, least: int = 256) -> int:
     """Return how many threads shall share a list of up to n neurons: fewer on a CPU, where those without work cost time."""
-    return max(min(n, 256), -(-n // ROUNDS)) if body(device) == "subgroup" else n
+    return max(min(n, least), -(-n // ROUNDS)) if body(device) == "subgroup" else n

@@ -114,9 +114,9 @@ class _Problem:
         steps, across = self.steps, self.across
         starts = (empty((steps, across)), empty((steps, across))) if keep else (v, v)
         names, listed = only or (v, v)
-        at_once, most, stride = steps if keep else self._at_once, LONGEST_LOOP, across
+        at_once, most, stride, size = steps if keep else self._at_once, LONGEST_LOOP, across, 64
         if only is not None:
-            most, stride = most // ROUNDS, lanes(v.storage.device, across)
+            most, stride, size = most // ROUNDS, lanes(v.storage.device, across), 8
         made = (v, v)
         for begin in range(0, steps, at_once):
             end = min(begin + at_once, steps)
@@ -124,9 +124,9 @@ class _Problem:
             for first in range(begin, end, most):
                 last = min(first + most, end)
                 kernel("ode_lif")(
-                    grid(stride), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
+                    grid(stride, size), 100 * across * (last - first), current0=made[0], current1=made[1], v0=v, v1=low,
                     start0=starts[0], start1=starts[1], counts=counts, n=across, first=first, last=last, stride=stride,
-                    FUSED=self.one, KEEP=int(keep), LISTED=int(only is not None), list=names, listed=listed,
+                    FUSED=self.one, KEEP=int(keep), local_size=size, LISTED=int(only is not None), list=names, listed=listed,
                     **{"from": begin}, **self.constants,
                 )  # fmt: skip
         return (*made, *starts) if keep else ()
