@@ -7,14 +7,15 @@ layout(constant_id = 0) const bool QUADS = true;  // neurons is divisible by 4
 layout(constant_id = 1) const bool SINGLE = true; // one sample: the squares of intervals lie side by side
 layout(constant_id = 2) const bool FIRST = true;  // the neurons begin here
 layout(constant_id = 3) const bool GIVEN = false; // with voltages begin0 and begin1, else at rest
-layout(constant_id = 4) const uint STEPS = 8;     // unrolled: in a loop each of these would take three times as long
-// STEPS intervals, from `first` on, of n leaky neurons in plain floats: counts (T, n), and the voltage v (n), changed in place.
-// Beside v goes a bound of its error. A neuron of which a count could be another within the bounds is put on a list, to be run
-// again in pairs of floats. A thread takes four neighbours; `first` is divisible by 4, and `from` is the row where the currents
-// begin. With s = exp(-(time left after a spike)), which is fall / a after the first one,
-// each further spike multiplies s by g / a, as long as it stays below 1. An error of s is relative, one of v absolute.
+layout(constant_id = 4) const uint STEPS = 8;     // unrolled: in a loop each of these takes twice as long
+layout(constant_id = 5) const bool LOOP = false;  // over `blocks` of them, where a dispatch more would take longer than that
+// STEPS intervals or, with LOOP, `blocks` times as many, from `first` on, of n leaky neurons in plain floats: counts (T, n), and the
+// voltage v (n), changed in place. Beside v goes a bound of its error. A neuron of which a count could be another within the
+// bounds is put on a list, to be run again in pairs of floats. A thread takes four neighbours; `first` is divisible by 4, and
+// `from` is the row where the currents begin. With s = exp(-(time left after a spike)), which is fall / a after the first one, each
+// further spike multiplies s by g / a, as long as it stays below 1. An error of s is relative, one of v absolute.
 layout(push_constant) uniform P {
-    uint n, neurons, first, from;
+    uint n, neurons, first, from, blocks;
     float error; // of a current, over |x| |w|
     float rest0, rest1, gain, threshold, reset, decay;
 } p;
@@ -36,7 +37,7 @@ const float TINY = 5.9604645e-8;
 bvec4 both(bvec4 a, bvec4 b) { return bvec4(a.x && b.x, a.y && b.y, a.z && b.z, a.w && b.w); }
 bvec4 either(bvec4 a, bvec4 b) { return bvec4(a.x || b.x, a.y || b.y, a.z || b.z, a.w || b.w); }
 void main() {
-    uint i = 4 * thread(), n = p.n, first = p.first, from = p.from, neurons = p.neurons, batch = n / neurons;
+    uint i = 4 * thread(), n = p.n, first = p.first, from = p.from, neurons = p.neurons, batch = n / neurons, blocks = LOOP ? p.blocks : 1;
     if (i >= n) return;
     float rest = p.rest0, gain = p.gain, threshold = p.threshold, decay = p.decay, low = p.reset, error = p.error * gain;
     float fixed_error = TINY * (2.0 * abs(rest) + 2.0 * abs(threshold) + abs(low)), climb = 1.0 - decay;
@@ -48,36 +49,38 @@ void main() {
     else EACH norm[q] = sqrt(w_squares[(i + q) % neurons]);
     bvec4 open = greaterThanEqual(e, vec4(0.0)), sure = both(open, lessThan(v + e, vec4(threshold)));
     norm *= error;
-    vec4 xx = vec4(0.0);
-    [[unroll]] for (uint j = 0; j < STEPS; j++) {
-        uint t = first + j;
-        if (SINGLE && j % 4 == 0) xx = sqrt(x_squares4[t / 4]);
-        vec4 drive = vec4(0.0), size;
-        LOAD(drive, current, (t - from) * n + i);
-        if (SINGLE) size = vec4(xx[j % 4]);
-        else if (QUADS) size = vec4(sqrt(x_squares[t * batch + who]));
-        else { size = vec4(0.0); EACH size[q] = sqrt(x_squares[t * batch + (i + q) / neurons]); }
-        vec4 v_inf = rest + drive * gain, a = v_inf - threshold, b = v_inf - v, far = abs(v_inf) * (4.0 * TINY);
-        vec4 ei = norm * size + fixed_error + far;
-        vec4 fall = b * decay, free = v_inf - fall;
-        vec4 ef = e * decay + ei * climb + far + abs(v) * (4.0 * TINY);
-        bvec4 calm = lessThan(free + ef, vec4(threshold));
-        bvec4 fires = both(greaterThanEqual(free - ef, vec4(threshold)), greaterThan(a, 4.0 * ei));
-        vec4 per = 1.0 / a, g = v_inf - low, ratio = mix(vec4(2.0), g * per, fires), s = mix(vec4(1.0), fall * per, fires);
-        vec4 rate = log2(ratio), k = max(floor(-log2(s) / rate), 0.0), later = k * rate;
-        s *= exp2(later);
-        // relative errors of the ratio and of s
-        vec4 er = ei * per + 16.0 * TINY, es = e / b + (k + 1.0) * er + 4.0 * TINY * later;
-        bvec4 clear = both(lessThan(s * (1.0 + es), vec4(1.0)), greaterThan(s * ratio * (1.0 - es - er), vec4(1.0)));
-        es = ei + g * s * es;
-        s = v_inf - g * s;
-        fires = both(fires, both(clear, lessThan(s + es, vec4(threshold))));
-        sure = both(sure, either(calm, fires));
-        v = mix(free, s, fires);
-        e = mix(ef, es, fires);
-        sure = both(sure, lessThan(e, vec4(0.01 * (threshold - low))));
-        vec4 count = mix(vec4(0.0), k + 1.0, fires);
-        STORE(counts, t * n + i, count);
+    for (uint block = 0; block < blocks; block++) {
+        vec4 xx = vec4(0.0);
+        [[unroll]] for (uint j = 0; j < STEPS; j++) {
+            uint t = first + block * STEPS + j;
+            if (SINGLE && j % 4 == 0) xx = sqrt(x_squares4[t / 4]);
+            vec4 drive = vec4(0.0), size;
+            LOAD(drive, current, (t - from) * n + i);
+            if (SINGLE) size = vec4(xx[j % 4]);
+            else if (QUADS) size = vec4(sqrt(x_squares[t * batch + who]));
+            else { size = vec4(0.0); EACH size[q] = sqrt(x_squares[t * batch + (i + q) / neurons]); }
+            vec4 v_inf = rest + drive * gain, a = v_inf - threshold, b = v_inf - v, far = abs(v_inf) * (4.0 * TINY);
+            vec4 ei = norm * size + fixed_error + far;
+            vec4 fall = b * decay, free = v_inf - fall;
+            vec4 ef = e * decay + ei * climb + far + abs(v) * (4.0 * TINY);
+            bvec4 calm = lessThan(free + ef, vec4(threshold));
+            bvec4 fires = both(greaterThanEqual(free - ef, vec4(threshold)), greaterThan(a, 4.0 * ei));
+            vec4 per = 1.0 / a, g = v_inf - low, ratio = mix(vec4(2.0), g * per, fires), s = mix(vec4(1.0), fall * per, fires);
+            vec4 rate = log2(ratio), k = max(floor(-log2(s) / rate), 0.0), later = k * rate;
+            s *= exp2(later);
+            // relative errors of the ratio and of s
+            vec4 er = ei * per + 16.0 * TINY, es = e / b + (k + 1.0) * er + 4.0 * TINY * later;
+            bvec4 clear = both(lessThan(s * (1.0 + es), vec4(1.0)), greaterThan(s * ratio * (1.0 - es - er), vec4(1.0)));
+            es = ei + g * s * es;
+            s = v_inf - g * s;
+            fires = both(fires, both(clear, lessThan(s + es, vec4(threshold))));
+            sure = both(sure, either(calm, fires));
+            v = mix(free, s, fires);
+            e = mix(ef, es, fires);
+            sure = both(sure, lessThan(e, vec4(0.01 * (threshold - low))));
+            vec4 count = mix(vec4(0.0), k + 1.0, fires);
+            STORE(counts, t * n + i, count);
+        }
     }
     vec4 v_low = vec4(0.0), begin = vec4(p.rest0), begin_low = vec4(p.rest1);
     if (GIVEN) { LOAD(begin, begin0, i); LOAD(begin_low, begin1, i); }

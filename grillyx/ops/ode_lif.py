@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ _AT_ONCE = 1 << 20  # currents that are made before neurons take them in, where 
 _LEAST = 32  # of their rows: a product of fewer reads W as often
 _FEW = 4  # intervals, of which a run in floats pays
 _UNROLLED = 8  # intervals of a dispatch in floats, a multiple of 4
+_BLOCKS = LONGEST_LOOP // 64  # of these in a dispatch: each may take 130 rounds of a thread's loops
+_NARROW = 1536  # neurons up to which a loop over these costs less than more dispatches
 _LONGEST_SPAN = 40.0  # of an interval, in units of tau: exp(-span) stays well within floats
 
 
@@ -154,12 +157,12 @@ class _Problem:
             if at_once < steps:
                 rows = sliced(rows, [begin * self.batch, 0], [1, 1], ((end - begin) * self.batch, m))
             current = product(rows, self.w, NT)
-            for first in range(begin, end, _UNROLLED):
-                count = min(_UNROLLED, end - first)
+            for first, count, blocks in _pieces(begin, end, across):
                 kernel("ode_lif_fast")(
-                    grid(-(-across // 4)), 32 * across * count, current=current, v0=v, v1=low, e0=e, begin0=begin0,
+                    grid(-(-across // 4)), 32 * across * count * blocks, current=current, v0=v, v1=low, e0=e, begin0=begin0,
                     begin1=begin1, counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first,
-                    STEPS=count, error=2.0**-24 * (math.sqrt(m) + 4.0), rest0=c["rest0"], rest1=c["rest1"],
+                    blocks=blocks, STEPS=count, LOOP=int(blocks > 1),
+                    error=2.0**-24 * (math.sqrt(m) + 4.0), rest0=c["rest0"], rest1=c["rest1"],
                     QUADS=int(self.n % 4 == 0), SINGLE=int(one), FIRST=int(first == 0), GIVEN=int(self.v0 is not None),
                     **{"from": begin}, **plain, **squares,
                 )  # fmt: skip
@@ -177,6 +180,16 @@ class _Problem:
                 LOW_W=int(self.w_low is not None), QUADS=int(m % 4 == 0), **squares, **self.constants,
             )  # fmt: skip
         return counts, v, low
+
+
+def _pieces(begin: int, end: int, across: int) -> Iterator[tuple[int, int, int]]:
+    """Yield where each dispatch in floats begins, how many intervals it unrolls, and how often."""
+    while begin < end:
+        count, blocks = min(_UNROLLED, end - begin), 1
+        if across <= _NARROW:
+            blocks = min((end - begin) // count, _BLOCKS)
+        yield begin, count, blocks
+        begin += count * blocks
 
 
 def ode_lif(

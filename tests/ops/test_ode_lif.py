@@ -44,7 +44,8 @@ def pairs_of(w, x, **options):
 
 @pytest.mark.usefixtures("body", "fma")
 @pytest.mark.parametrize(
-    ("steps", "batch", "n", "m"), [(1, 1, 1, 1), (9, 3, 17, 4), (20, 2, 8, 30), (5, 1, 33, 64), (12, 5, 7, 3)]
+    ("steps", "batch", "n", "m"),
+    [(1, 1, 1, 1), (9, 3, 17, 4), (20, 2, 8, 30), (5, 1, 33, 64), (12, 5, 7, 3), (13, 1, 1600, 3), (9, 2, 801, 4)],
 )
 @pytest.mark.parametrize("fine", [True, False], ids=["pairs", "guarded"])
 def test_sizes(steps, batch, n, m, fine):
