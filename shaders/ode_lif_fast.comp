@@ -16,7 +16,7 @@ layout(constant_id = 5) const bool LOOP = false;  // over `blocks` of them, wher
 // further spike multiplies s by g / a, as long as it stays below 1. An error of s is relative, one of v absolute.
 layout(push_constant) uniform P {
     uint n, neurons, first, from, blocks;
-    float error; // of a current, over |x| |w|
+    float error, error_of_sum; // of a current I, over |x| |w| and over |I|
     float rest0, rest1, gain, threshold, reset, decay;
 } p;
 INPUT(0, current)
@@ -39,7 +39,7 @@ bvec4 either(bvec4 a, bvec4 b) { return bvec4(a.x || b.x, a.y || b.y, a.z || b.z
 void main() {
     uint i = 4 * thread(), n = p.n, first = p.first, from = p.from, neurons = p.neurons, batch = n / neurons, blocks = LOOP ? p.blocks : 1;
     if (i >= n) return;
-    float rest = p.rest0, gain = p.gain, threshold = p.threshold, decay = p.decay, low = p.reset, error = p.error * gain;
+    float rest = p.rest0, gain = p.gain, threshold = p.threshold, decay = p.decay, low = p.reset, error = p.error * gain, of_sum = p.error_of_sum;
     float fixed_error = TINY * (2.0 * abs(rest) + 2.0 * abs(threshold) + abs(low)), climb = 1.0 - decay;
     vec4 v = vec4(rest), e = vec4(0.0), norm = vec4(0.0);
     uint who = i / neurons; // where neighbours may be of different samples: see below
@@ -59,8 +59,8 @@ void main() {
             if (SINGLE) size = vec4(xx[j % 4]);
             else if (QUADS) size = vec4(sqrt(x_squares[t * batch + who]));
             else { size = vec4(0.0); EACH size[q] = sqrt(x_squares[t * batch + (i + q) / neurons]); }
-            vec4 v_inf = rest + drive * gain, a = v_inf - threshold, b = v_inf - v, far = abs(v_inf) * (4.0 * TINY);
-            vec4 ei = norm * size + fixed_error + far;
+            vec4 charge = drive * gain, v_inf = rest + charge, a = v_inf - threshold, b = v_inf - v, far = abs(v_inf) * (4.0 * TINY);
+            vec4 ei = norm * size + abs(charge) * of_sum + fixed_error + far;
             vec4 fall = b * decay, free = v_inf - fall;
             vec4 ef = e * decay + ei * climb + far + abs(v) * (4.0 * TINY);
             bvec4 calm = lessThan(free + ef, vec4(threshold));
@@ -68,8 +68,9 @@ void main() {
             vec4 per = 1.0 / a, g = v_inf - low, ratio = mix(vec4(2.0), g * per, fires), s = mix(vec4(1.0), fall * per, fires);
             vec4 rate = log2(ratio), k = max(floor(-log2(s) / rate), 0.0), later = k * rate;
             s *= exp2(later);
-            // relative errors of the ratio and of s
-            vec4 er = ei * per + 16.0 * TINY, es = e / b + (k + 1.0) * er + 4.0 * TINY * later;
+            // relative errors of s, and of the ratio: an error of v_inf moves numerator and denominator alike
+            vec4 rb = 1.0 / b, er = ei * (per - 1.0 / g) + 16.0 * TINY;
+            vec4 es = e * rb + ei * (per - rb) + 16.0 * TINY + k * er + 4.0 * TINY * later;
             bvec4 clear = both(lessThan(s * (1.0 + es), vec4(1.0)), greaterThan(s * ratio * (1.0 - es - er), vec4(1.0)));
             es = ei + g * s * es;
             s = v_inf - g * s;

@@ -149,6 +149,8 @@ class _Problem:
         begin0, begin1 = self.v0 or (v, low)
         counts, names, listed = empty((steps, *shape)), empty((across,), UINT), from_numpy(np.zeros(1, np.uint32))
         currents = Currents(self.flat, self.x_low, self.w, self.w_low)
+        # partial sums are at most (|x| |w| + |I|) / 2 (Cauchy and Schwarz, before and after them); of m roundings, three deviations
+        half = 0.5 * math.sqrt(m)
         squares = {"x_squares": currents.xx, "w_squares": currents.ww}
         c = self.constants
         plain = {name: c[f"{name}0"] for name in ("gain", "threshold", "reset", "decay")}
@@ -162,7 +164,7 @@ class _Problem:
                     grid(-(-across // 4)), 32 * across * count * blocks, current=current, v0=v, v1=low, e0=e, begin0=begin0,
                     begin1=begin1, counts=counts, list=names, listed=listed, n=across, neurons=self.n, first=first,
                     blocks=blocks, STEPS=count, LOOP=int(blocks > 1),
-                    error=2.0**-24 * (math.sqrt(m) + 4.0), rest0=c["rest0"], rest1=c["rest1"],
+                    error=2.0**-24 * (half + 4.0), error_of_sum=2.0**-24 * half, rest0=c["rest0"], rest1=c["rest1"],
                     QUADS=int(self.n % 4 == 0), SINGLE=int(one), FIRST=int(first == 0), GIVEN=int(self.v0 is not None),
                     **{"from": begin}, **plain, **squares,
                 )  # fmt: skip
