@@ -42,8 +42,9 @@ void tile(uint first, uint g, uint q) {
 void segment(uint first, uint g) {
     uint count = min(p.steps - g * SEGMENT, SEGMENT);
     [[unroll]] for (uint t = 0; t <= SEGMENT; t++) {
-        acc[t] = vec4(0);
-        if (FADE && p.open == 0) { GET(later, (g * SEGMENT + t) * p.m, acc[t]) }
+        vec4 r = vec4(0);
+        if (FADE && p.open == 0) { GET(later, (g * SEGMENT + t) * p.m, r) }
+        acc[t] = r;
     }
     if (FADE) {
         for (uint q = g + 1; q * SEGMENT < p.steps; q++) tile(first, g, q);

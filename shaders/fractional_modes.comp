@@ -52,8 +52,9 @@ void segment(uint first, uint g) {
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) acc[j] = vec4(0);
     if (done > 0) remember(first, done == SEGMENT, g > 0);
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
-        xs[j] = vec4(0);
-        GET(x, (done + j) * p.m, xs[j])
+        vec4 r = vec4(0);
+        GET(x, (done + j) * p.m, r)
+        xs[j] = r;
         [[unroll]] for (uint i = j; i < SEGMENT; i++) acc[i] += w[i - j] * xs[j];
     }
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {

@@ -39,19 +39,22 @@ void segment(uint first, uint g) {
     if (done > 0) remember(first, done == SEGMENT, g > 0);
     rs[0] = vec4(0);
     if (FADE && done == 0) { // later segments have it from the one before
-        GET(jumps, 0, rs[0])
+        vec4 r = vec4(0);
+        GET(jumps, 0, r)
+        rs[0] = r;
         [[unroll]] for (uint i = 0; i < SEGMENT; i++) acc[i] -= d[i + 1] * rs[0];
     }
     [[unroll]] for (uint j = 0; j < SEGMENT; j++) if (j < count) {
         uint row = (done + j) * p.m;
-        vec4 up = vec4(0);
-        xs[j] = vec4(0);
-        rs[j + 1] = vec4(0);
-        GET(x, row, xs[j])
+        vec4 up = vec4(0), xx = vec4(0), r = vec4(0);
+        GET(x, row, xx)
         GET(gz, row, up)
+        xs[j] = xx;
+        rs[j + 1] = r;
         [[unroll]] for (uint i = j; i < SEGMENT; i++) acc[i] += w[i - j] * xs[j];
         if (FADE) {
-            GET(jumps, row + p.m, rs[j + 1])
+            GET(jumps, row + p.m, r)
+            rs[j + 1] = r;
             [[unroll]] for (uint i = j + 1; i < SEGMENT; i++) acc[i] -= d[i - j] * rs[j + 1];
         }
         whole += acc[j] * up;

@@ -89,7 +89,7 @@ def fractional_neuron(
         _check_response(r, response, x.shape[0])
     firing = ops.Firing(
         float(v_threshold), None if v_reset is None else float(v_reset), surrogate, spikes, float(width), float(temperature),
-        float(clip), bool(substep) and response.fade.size > 0, bool(detach_reset),
+        float(clip), bool(substep) and (response.fade.size > 0 or response.level != 1.0), bool(detach_reset),
     )  # fmt: skip
     keep = autograd.is_recorded(x, v0, *parameters)
     return _neuron(

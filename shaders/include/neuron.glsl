@@ -15,6 +15,7 @@ vec4 reset(bool soft, vec4 h, bvec4 fired, float threshold, float rest) {
 }
 
 // The vec4 of a thread, whose first element is `first`, in a row that begins at `row`. Rows are aligned if WIDE.
+// `value` is a variable, not an element of an array: lavapipe of Mesa 22.3 loses components that are written by index there.
 #define GET(name, row, value) \
     if (WIDE) value = name##4[((row) + first) / 4]; \
     else for (uint c = 0; c < 4; c++) if (first + c < p.m) value[c] = name[(row) + first + c];

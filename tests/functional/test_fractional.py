@@ -22,7 +22,7 @@ def responses(steps, alpha, *, leak=True, memory=None, modes=False, start=True):
     if not modes:
         drive = 0.4 * (m + 1.0) ** (-alpha)
         slopes[0] = -np.log(m + 1.0) * drive
-    n = steps if memory is None else memory
+    n = steps + 1 if memory is None else memory  # a jump at the very start is steps old at the end
     initial, kick = (m + 1.0) ** (-0.5 * alpha), 0.1 * alpha / (m + 2.0)
     main = Response(
         drive[:n], fade[:n] if leak else np.zeros(0), 0.2 * alpha if memory or not leak else 0.0, initial if start else None,
