@@ -75,8 +75,24 @@ def exact(eq: Equation, steps: int, h: float) -> Table:
 
 
 def grunwald_letnikov(eq: Equation, steps: int, h: float) -> Table:
-    """Return the table of the implicit Grünwald-Letnikov scheme (order 1)."""
-    return _differences(eq, [weights.grunwald_letnikov(steps, a) * h**-a for a in eq.alpha])
+    """Return the table of the Grünwald-Letnikov scheme, implicit in the leak.
+
+    Its sum is the derivative at ``t - alpha h / 2`` to second order, so with one order the leak is taken there too, between the
+    last two states: at ``alpha = 1`` this is Crank-Nicolson, of order 2. Below, the root-like start of a solution leaves
+    order 1, with smaller errors. Where the step is so large, ``h^alpha > 2 c tau``, that the last state would get a negative
+    weight, the leak is taken later, so that its weight is 0: each state is a mean of the start, the inputs and the states
+    before, and no step is too large. Several orders have no such place in common: the leak is that of the new state.
+    """
+    return _differences(eq, [weights.grunwald_letnikov(steps, a) * h**-a for a in eq.alpha], _centre(eq, h))
+
+
+def _centre(eq: Equation, h: float) -> Any:
+    """Return the weight of the last state in the leak of `grunwald_letnikov`; that of the new one is the rest."""
+    if len(eq.alpha) > 1:
+        return 0.0
+    (alpha,), (factor,) = eq.alpha, eq.coefficients
+    half, most = alpha / 2.0, alpha * h**-alpha * factor * eq.tau
+    return half if np.real(half) <= np.real(most) else most
 
 
 def l1(eq: Equation, steps: int, h: float) -> Table:
@@ -84,14 +100,18 @@ def l1(eq: Equation, steps: int, h: float) -> Table:
     return _differences(eq, [weights.l1(steps, a) * h**-a / gamma(2.0 - a) for a in eq.alpha])
 
 
-def _differences(eq: Equation, terms: list[np.ndarray]) -> Table:
-    """``sum_{m<k} c_m (w_{k-m} - w0) = (x_k - w_k) / tau``, solved for w_k."""
+def _differences(eq: Equation, terms: list[np.ndarray], centre: Any = 0.0) -> Table:
+    """``sum_{m<k} c_m (w_{k-m} - w0) = (x_k - (1 - centre) w_k - centre w_{k-1}) / tau``, solved for w_k."""
     c = sum(a * b for a, b in zip(eq.coefficients, terms, strict=True))
     assert isinstance(c, np.ndarray)
     rate = 1.0 / eq.tau
-    whole = c[0] + rate * eq.leak
-    initial = np.append(1.0, np.cumsum(c) / whole)
-    return Table(np.append(0.0, -c[1:] / whole), initial, None, rate / whole, 0.0, 1.0, eq.leak)
+    whole = c[0] + rate * (1.0 - centre) * eq.leak
+    initial, lag = np.append(1.0, np.cumsum(c) / whole), np.append(0.0, -c[1:] / whole)
+    before = rate * centre * eq.leak / whole
+    initial[1] -= before
+    if lag.size > 1:
+        lag[1] -= before
+    return Table(lag, initial, None, rate / whole, 0.0, 1.0, eq.leak)
 
 
 def trapezoid(eq: Equation, steps: int, h: float) -> Table:

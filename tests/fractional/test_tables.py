@@ -63,8 +63,13 @@ def test_alpha_of_one_is_the_ordinary_neuron():
     w = [0.4]
     for value in x:
         w.append((w[-1] + value / 3.0) / (1 + 1 / 3.0))
-    for method in ("gl", "l1"):
-        np.testing.assert_allclose(run(table(method, 50, alpha=1.0, tau=3.0), x, 0.4), w, 1e-11, 1e-13)
+    np.testing.assert_allclose(run(table("l1", 50, alpha=1.0, tau=3.0), x, 0.4), w, 1e-11, 1e-13)
+    w = [0.4]
+    for value in x:  # Crank-Nicolson
+        w.append((w[-1] * (1 - 1 / 6.0) + value / 3.0) / (1 + 1 / 6.0))
+    np.testing.assert_allclose(run(table("gl", 50, alpha=1.0, tau=3.0), x, 0.4), w, 1e-11, 1e-13)
+    stiff = run(table("gl", 50, alpha=1.0, tau=0.2), x, 0.4)  # a step of 5 tau, where that would swing
+    np.testing.assert_allclose(stiff, np.append(0.4, x), 1e-11, 1e-13)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -74,6 +79,19 @@ def test_stable_at_any_step(method):
             w = run(table(method, 60, 1.0, alpha=alpha, tau=tau), np.ones(60), 0.0)
             assert np.abs(w).max() < 2.01
             assert np.abs(w[-20:] - w[-21:-1]).max() <= 2.01 * np.abs(w[1:21] - w[:20]).max()
+
+
+@pytest.mark.parametrize("method", ["exact", "gl", "l1"])
+def test_a_state_is_a_mean_of_what_was_before(method):
+    """Nothing swings, however large a step: a voltage never leaves the range of its start and of its inputs."""
+    rng = np.random.default_rng(2)
+    for alpha in (1.0, 0.8, 0.4):
+        for tau in (1e-4, 0.1, 0.26, 0.5, 3.0):
+            t = table(method, 30, 1.0, alpha=alpha, tau=tau, coefficients=[1.7])
+            assert min(t.lag[1:].min(), t.initial.min(), t.beta) > -1e-12
+            w = run(t, rng.uniform(-1.0, 2.0, 30), 0.5)
+            assert -1.0 <= w.min()
+            assert w.max() <= 2.0
 
 
 def test_several_orders():
