@@ -153,10 +153,10 @@ class BaseNeuron(Module):
             return super().__call__(*inputs, **options)
         from grillyx.fractional._run import run_layer  # it needs the neurons
 
-        out = run_layer(self, as_tensor(inputs[0]), sequence)
+        sent, spikes = run_layer(self, as_tensor(inputs[0]), sequence)
         for hook in tuple(self._hooks):
-            hook(self, inputs, out)
-        return out
+            hook(self, inputs, spikes)
+        return sent
 
     def _with_lookahead(self, v: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
         """Return spikeDE's derivative and spikes: the spike looks one unit of time ahead, and the reset is over tau."""

@@ -12,6 +12,7 @@ import grillyx.functional as F
 from grillyx.autograd import Tensor, is_grad_enabled
 from grillyx.fractional import _compat, _loop
 from grillyx.fractional._host import attach, read, tensors
+from grillyx.fractional._pulses import held
 from grillyx.fractional._response import of_table, slope_of
 from grillyx.fractional._tables import Table, derivatives, table
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from grillyx.fractional._sequence import Layer, Sequence
 
 
-def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> Tensor:
-    """(steps · B, ...) currents → (steps · B, ...) spikes."""
+def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> tuple[Tensor, Tensor]:
+    """(steps · B, ...) currents → what the next layer gets, and the spikes, both (steps · B, ...)."""
     name = type(neuron).__name__
     layer = sequence.layers.get(id(neuron))
     if layer is None:
@@ -39,7 +40,12 @@ def run_layer(neuron: BaseNeuron, x: Tensor, sequence: Sequence) -> Tensor:
         current = current * neuron.gain + neuron.offset
     spikes, voltages = _run(neuron, current, layer)
     neuron.v_seq = voltages if neuron.store_v_seq else None
-    return spikes.reshape(x.shape)
+    spikes = spikes.reshape(x.shape)
+    if sequence.width == 1.0:
+        return spikes, spikes
+    sent = held(spikes.reshape(current.shape), sequence.width).reshape(x.shape)
+    sequence.held.append((sent, spikes))
+    return sent, spikes
 
 
 def _run(neuron: BaseNeuron, x: Tensor, layer: Layer) -> tuple[Tensor, Tensor | None]:

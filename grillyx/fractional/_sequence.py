@@ -37,6 +37,8 @@ class Sequence:
     steps: int
     batch: int
     layers: dict[int, Layer]  # by the id of the neuron
+    width: float = 1.0  # how many steps the current of a spike lasts
+    held: list[tuple[Any, Any]] = field(default_factory=list)  # what neurons gave to the next layer, and their spikes
     has_time: bool = True  # False once a head has taken the mean over time
     called: list[int] = field(default_factory=list)
 
@@ -48,6 +50,10 @@ class Sequence:
                 f"...): inside SNNWrapper, {self.steps} steps of {self.batch} samples are one axis."
             )
         return x.reshape(self.steps, self.batch, *x.shape[1:])
+
+    def spikes_of(self, x: Any) -> Any:
+        """Return the spikes themselves, if x is what a neuron gave to the next layer, else None."""
+        return next((spikes for held, spikes in self.held if held is x), None)
 
 
 _RUNNING: ContextVar[Sequence | None] = ContextVar("running", default=None)

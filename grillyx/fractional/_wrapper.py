@@ -12,7 +12,7 @@ from grillyx.fractional import _compat, _orders
 from grillyx.fractional._interpolate import METHODS as INTERPOLATIONS
 from grillyx.fractional._interpolate import interpolate
 from grillyx.fractional._loop import STAGES
-from grillyx.fractional._neurons import BaseNeuron
+from grillyx.fractional._neurons import BaseNeuron, positive
 from grillyx.fractional._schemes import SCHEMES
 from grillyx.fractional._sequence import Layer, Sequence, run
 from grillyx.fractional._tables import check_memory
@@ -52,6 +52,10 @@ class SNNWrapper(Module):
         alpha_mode: what a plain list is: "per_layer", "multiterm", or "auto", which is per layer if it has as many entries as
             there are layers and no `multi_coefficient` is given.
         method: of calls that name none.
+        spike_width: how long a spike lasts for the next layer, in the unit of time: a current of 1 for so long, in as many
+            steps as that takes, so that later layers do not depend on the step either. None: the distance of two samples in x_time
+            (their mean), so that without smaller steps a spike is a 1 in its own step. With a number, a network does not depend on
+            how finely x is sampled. Ignored with `compat`.
         compat: whether to give spikeDE's numbers, forward and gradient; then `alpha` and `coefficient` are the values
             themselves, one for each layer.
 
@@ -70,7 +74,7 @@ class SNNWrapper(Module):
     def __init__(
         self, base: Module, integrator: str = "fdeint", interpolation_method: str = "linear", alpha: Any = 0.5,
         multi_coefficient: Any = None, learn_alpha: Any = False, learn_coefficient: Any = False, alpha_mode: str = "auto", *,
-        method: str = "gl", compat: bool = False,
+        method: str = "gl", compat: bool = False, spike_width: float | None = None,
     ) -> None:  # fmt: skip
         self.base, self.compat = base, bool(compat)
         self.integrator = _check.one_of(integrator, INTEGRATORS, "SNNWrapper", "integrator")
@@ -92,6 +96,7 @@ class SNNWrapper(Module):
         self.coefficient = (
             Parameter((factors if self.compat else np.log(factors)).astype(np.float32)) if factors.size else None
         )
+        self.spike_width = None if spike_width is None else positive(spike_width, "SNNWrapper", "spike_width")
         self.method = method
         self._method(None)
         if self.compat:
@@ -175,7 +180,8 @@ class SNNWrapper(Module):
             x: (T, B, ...); sample k is the input over (x_time[k - 1], x_time[k]].
             x_time: (T,), increasing; default 0, 1, 2, ... If it is not even, ``options["step_size"]`` is needed.
             output_time: (K,), increasing; default x_time. Output k is the sum of those of all steps in
-                (output_time[k - 1], output_time[k]]: where steps are smaller, a spike count.
+                (output_time[k - 1], output_time[k]]: the number of spikes where the module ends with a neuron, else the
+                integral of what it puts out, in units of `spike_width`.
             method: "gl" (implicit Grünwald-Letnikov, order 1), "l1" (implicit L1), "trap" and "pred" (fractional
                 trapezoid, order min(2, 1 + alpha)), "glmulti" (the same as "gl", for several terms), or "exact" (exact for
                 an input that is constant over each step). All are stable at any step for built-in neurons, whose leak is
@@ -200,7 +206,8 @@ class SNNWrapper(Module):
         grid = self._grid(times, output_time, settings.get("step_size"))
         if grid.times.size != x.shape[0] or np.any(np.abs(grid.times - times) > 0.5 * grid.step):
             x = interpolate(x, times, grid.times, self.interpolation_method)
-        sequence = Sequence(x.shape[0], x.shape[1], self._layers(name, grid.step, settings.get("memory")))
+        layers = self._layers(name, grid.step, settings.get("memory"))
+        sequence = Sequence(x.shape[0], x.shape[1], layers, self._width(times, grid.step))
         with run(sequence), _single_step(self.base), _in_sequence(self.base, sequence.steps):
             out = self.base(x.reshape(sequence.steps * sequence.batch, *x.shape[2:]))
         return _unfolded(out, sequence, grid)
@@ -212,6 +219,14 @@ class SNNWrapper(Module):
             raise ValueError("SNNWrapper: with compat, outputs are those of x_time; leave output_time out.")
         h = float(times[1] - times[0]) if times.size > 1 else float(step_size or 1.0)
         return Grid(times, h, None, times.size)
+
+    def _width(self, times: np.ndarray, step: float) -> float:
+        """Return how many steps a spike lasts."""
+        width = self.spike_width
+        if self.compat or (width is None and times.size < 2):
+            return 1.0
+        steps = float(((times[-1] - times[0]) / (times.size - 1) if width is None else width) / step)
+        return float(round(steps)) if abs(steps - round(steps)) < 1e-6 * steps and steps > 0.5 else steps
 
     def _layers(self, method: str, step: float, memory: Any) -> dict[int, Layer]:
         memory = check_memory(memory)
@@ -241,11 +256,17 @@ def _unfolded(out: Any, sequence: Sequence, grid: Grid) -> Any:
         return tuple(_unfolded(part, sequence, grid) for part in out)
     if not sequence.has_time:
         return out
-    out = sequence.unfold(as_tensor(out), "SNNWrapper")
-    if grid.bins is None:
-        return out
+    spikes = sequence.spikes_of(out)
+    sums = sequence.unfold(as_tensor(out) if spikes is None else spikes, "SNNWrapper")
+    if grid.bins is not None:
+        sums = _summed(sums, grid)
+    return sums if sequence.width == 1.0 or spikes is not None else sums / sequence.width
+
+
+def _summed(out: Tensor, grid: Grid) -> Tensor:
+    """(steps, B, ...) → (outputs, B, ...)."""
     counts = np.bincount(grid.bins, minlength=grid.outputs)
     if counts.size == grid.outputs and np.all(counts == counts[0]):
         return out.reshape(grid.outputs, int(counts[0]), *out.shape[1:]).sum(axis=1)
     picks = (np.arange(grid.outputs)[:, None] == grid.bins).astype(np.float32)
-    return F.matmul(Tensor(picks), out.reshape(sequence.steps, -1)).reshape(grid.outputs, *out.shape[1:])
+    return F.matmul(Tensor(picks), out.reshape(out.shape[0], -1)).reshape(grid.outputs, *out.shape[1:])

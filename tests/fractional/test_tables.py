@@ -90,7 +90,7 @@ def test_a_state_is_a_mean_of_what_was_before(method):
             t = table(method, 30, 1.0, alpha=alpha, tau=tau, coefficients=[1.7])
             assert min(t.lag[1:].min(), t.initial.min(), t.beta) > -1e-12
             w = run(t, rng.uniform(-1.0, 2.0, 30), 0.5)
-            assert -1.0 <= w.min()
+            assert w.min() >= -1.0
             assert w.max() <= 2.0
 
 
