@@ -85,6 +85,11 @@ class LIFNeuronFDE(BaseNeuron):
         if self._past is None:
             self._past = LinearSteps(self, weights_of(self, self.own_layer(), self.T), v.shape, v)
         past = self._past
+        if current.shape != past.state.v.shape:
+            raise ValueError(
+                f"{type(self).__name__}: the past has another shape, got a current {current.shape}; expected "
+                f"{past.state.v.shape}. Call functional.reset_net(model) before another sequence."
+            )
         if past.k + 1 >= past.weights.initial.shape[0]:
             past.extend(weights_of(self, self.own_layer(), 2 * past.k))
         past.step(current)

@@ -6,7 +6,17 @@ from typing import Any
 
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.fractional._sequence import running
+from grillyx.functional import _check
 from grillyx.nn import Linear, Module
+
+
+def _whole(value: Any, least: int, what: str) -> int:
+    """Return a whole number of at least `least`."""
+    name, word = what.split(": ")
+    number = _check.number(value, name, word)
+    if number != int(number) or number < least:
+        raise ValueError(f"{what} must be a whole number, got {value}; expected at least {least}.")
+    return int(number)
 
 
 class VotingLayer(Module):
@@ -25,9 +35,7 @@ class VotingLayer(Module):
     per_sample = True
 
     def __init__(self, voting_size: int = 10, strict: bool = True) -> None:
-        if int(voting_size) != voting_size or voting_size < 1:
-            raise ValueError(f"VotingLayer: voting_size must be a whole number above 0, got {voting_size}.")
-        self.voting_size, self.strict = int(voting_size), bool(strict)
+        self.voting_size, self.strict = _whole(voting_size, 1, "VotingLayer: voting_size"), bool(strict)
 
     def forward(self, x: Any) -> Tensor:
         """``(*, L)`` → ``(*, L // voting_size)``."""
@@ -59,11 +67,12 @@ class ClassificationHead(Module):
     Shape: (T, N, embed_dims, patches) → (N, num_classes), or (N, embed_dims) without classes.
 
     Raises:
-        ValueError: in a call, an input of another shape.
+        ValueError: numbers that are not whole or too small; in a call, an input of another shape.
     """
 
     def __init__(self, embed_dims: int, num_classes: int) -> None:
-        self.embed_dims, self.num_classes = int(embed_dims), int(num_classes)
+        self.embed_dims = _whole(embed_dims, 1, "ClassificationHead: embed_dims")
+        self.num_classes = _whole(num_classes, 0, "ClassificationHead: num_classes")
         self.head = Linear(self.embed_dims, self.num_classes) if self.num_classes > 0 else None
 
     def forward(self, x: Any) -> Tensor:

@@ -67,6 +67,8 @@ def _plus(a: Any, b: Any) -> Any:
 
 def voltage(neuron: BaseNeuron, shape: tuple[int, ...]) -> Tensor:
     v0 = neuron.v0 if isinstance(neuron.v0, Tensor) else Tensor(np.float32(neuron.v0))
+    if v0.ndim > len(shape) or any(a not in (1, b) for a, b in zip(v0.shape[::-1], shape[::-1], strict=False)):
+        raise ValueError(f"{type(neuron).__name__}: v0 does not fit the input, got {v0.shape}; expected {shape}.")
     return F.broadcast_to(v0, shape)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 import grillyx.functional as F
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.fractional._sequence import Layer, running
@@ -36,7 +38,7 @@ class BaseNeuron(Module):
         tau_learnable: whether tau is trained, ``tau = tau_0 e**tau_param``, so that it stays positive; with `compat`
             ``tau_0 (1 + e**tau_param)``, which starts at twice the tau that was asked for.
         v_reset: voltage after a spike; None subtracts the threshold instead.
-        v0: voltage before the first step, a number or a tensor that fits (B, ...).
+        v0: voltage before the first step, a number or a tensor or array that fits (B, ...).
         detach_reset: whether the gradient ignores the reset.
         substep: whether a spike is thought to happen where the line between two voltages crosses the threshold, and not
             at the end of the step: rates then hardly depend on the step. Hard spikes only.
@@ -71,7 +73,7 @@ class BaseNeuron(Module):
         self.surrogate_f = spike_function(surrogate_opt, surrogate_grad_scale, name)
         self.tau_param = Parameter(0.0) if tau_learnable else None
         self.v_reset = None if v_reset is None else _check.number(v_reset, name, "v_reset")
-        self.v0 = v0 if isinstance(v0, Tensor) else _check.number(v0, name, "v0")
+        self.v0 = v0 if isinstance(v0, Tensor) else Tensor(v0) if np.ndim(v0) else _check.number(v0, name, "v0")
         self.detach_reset, self.substep, self.compat = bool(detach_reset), bool(substep), bool(compat)
         self.store_v_seq = bool(store_v_seq)
         self.v_seq: Tensor | None = None
@@ -178,7 +180,9 @@ class IFNeuron(BaseNeuron):
         """Return ``(I / tau, spike)``; v_mem itself without a current."""
         if current_input is None:
             return v_mem
-        v, change = as_tensor(v_mem), as_tensor(current_input) / self.get_tau()
+        v, current = as_tensor(v_mem), as_tensor(current_input)
+        _check.broadcast(type(self).__name__, v.shape, current.shape)
+        change = current / self.get_tau()
         return self._with_lookahead(v, change) if self.compat else (change, self.fire(v - self.threshold))
 
 

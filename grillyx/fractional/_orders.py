@@ -32,7 +32,7 @@ def _plain(value: Any, what: str) -> Any:
     if value is None:
         return None
     host = to_numpy(value)
-    return _check.number(host, "SNNWrapper", what) if host.ndim == 0 else _plain(host.tolist(), what)
+    return _check.number(host.item(), "SNNWrapper", what) if host.ndim == 0 else _plain(host.tolist(), what)
 
 
 def _per_layer(values: list[Any], layers: int, what: str) -> list[Any]:

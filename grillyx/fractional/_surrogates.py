@@ -22,6 +22,13 @@ ROOT_2 = math.sqrt(2.0)
 EDGE = 1.0 - 2.0**-22  # of a box: the edge itself belongs to it
 
 
+def _positive(scale: Any, name: str) -> float:
+    k = _check.number(scale, name, "scale")
+    if k <= 0.0:
+        raise ValueError(f"{name}: scale must be positive, got {scale}.")
+    return k
+
+
 class Surrogate:
     """A function ``(input, scale) -> spikes`` with a surrogate gradient.
 
@@ -36,10 +43,7 @@ class Surrogate:
 
     def function(self, scale: float | None = None) -> SurrogateFunction:
         """Return the `nn.SurrogateFunction` with this gradient."""
-        k = _check.number(self.scale if scale is None else scale, self.name, "scale")
-        if k <= 0.0:
-            raise ValueError(f"{self.name}: scale must be positive, got {scale}.")
-        return self._make(k)
+        return self._make(_positive(self.scale if scale is None else scale, self.name))
 
     def __call__(self, input: Any, scale: float | None = None) -> Tensor:
         """Return 1 where ``input >= 0``, else 0."""
@@ -79,7 +83,7 @@ def noisy_threshold_spike(input: Any, scale: float = 5.0, training: bool = True,
     x = as_tensor(input)
     if not training:
         return (x.detach() >= 0.0).float()
-    z = x * _check.number(scale, "noisy_threshold_spike", "scale")
+    z = x * _positive(scale, "noisy_threshold_spike")
     return F.sigmoid(z + logistic_noise(x.shape) if sample else z)
 
 
@@ -110,4 +114,6 @@ def spike_function(opt: Any, scale: float, name: str) -> Callable[..., Tensor]:
         )
     if isinstance(found, Surrogate):
         found.function(scale)  # a wrong scale is said here
+    elif found is noisy_threshold_spike:
+        _positive(scale, "noisy_threshold_spike")
     return found

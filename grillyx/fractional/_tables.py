@@ -141,9 +141,10 @@ def check_coefficients(coefficients: Any, n: int) -> tuple[float, ...]:
 
 def check_memory(memory: Any) -> int | str | None:
     """Return None, a number of steps of at least 1, or "exponentials", or raise ValueError."""
-    if memory is None or memory == "exponentials":
-        return None if memory is None else "exponentials"
-    if isinstance(memory, (str, bool)) or int(memory) != memory or (memory < 1 and memory != -1):
+    if memory is None or (isinstance(memory, str) and memory == "exponentials"):
+        return memory
+    number = isinstance(memory, (int, float, np.integer, np.floating)) and not isinstance(memory, bool)
+    if not (number and np.isfinite(memory) and int(memory) == memory and (memory >= 1 or memory == -1)):
         raise ValueError(
             f"fractional memory: must be None or -1 (all), a number of steps of at least 1, or 'exponentials', got {memory!r}."
         )

@@ -25,7 +25,10 @@ def times_of(value: Any, steps: int, name: str) -> np.ndarray:
     """Return increasing times as float64; more than there are samples are left out, as spikeDE does."""
     if value is None:
         return np.arange(steps, dtype=np.float64)
-    out = to_numpy(value).astype(np.float64)
+    try:
+        out = to_numpy(value).astype(np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"SNNWrapper: {name} must be numbers, got {value!r}; expected ({steps},).") from None
     if out.ndim != 1 or out.size < steps:
         raise ValueError(
             f"SNNWrapper: {name} has the wrong shape, got {out.shape}; expected ({steps},), a time for each step."
@@ -65,7 +68,10 @@ def grid_of(x_time: np.ndarray, output_time: Any, step_size: Any) -> Grid:
     if output_time is None:
         ends = x_time
     else:
-        ends = times_of(output_time, int(np.size(to_numpy(output_time))), "output_time")
+        count = int(np.size(to_numpy(output_time)))
+        if not count:
+            raise ValueError("SNNWrapper: output_time is empty; expected (K,) times. Leave it out for those of x_time.")
+        ends = times_of(output_time, count, "output_time")
     if output_time is None and ends.size == times.size:
         return Grid(times, h, None, ends.size)
     bins = np.searchsorted(ends, times - EVEN * h)

@@ -16,7 +16,7 @@ from grillyx.fractional._neurons import BaseNeuron, positive
 from grillyx.fractional._schemes import SCHEMES
 from grillyx.fractional._sequence import Layer, Sequence, run
 from grillyx.fractional._tables import check_memory
-from grillyx.fractional._times import Grid, grid_of, times_of
+from grillyx.fractional._times import EVEN, Grid, grid_of, times_of
 from grillyx.functional import _check
 from grillyx.nn import BaseNode, Module, MultiStepContainer, Parameter, SeqToANNContainer
 from grillyx.nn._containers import _in_sequence, _single_step
@@ -107,6 +107,11 @@ class SNNWrapper(Module):
         if not isinstance(self.base, Module):
             raise TypeError(f"SNNWrapper: expected a grillyx.nn.Module, got {type(self.base).__name__}.")
         for module in self.base.modules():
+            if isinstance(module, SNNWrapper):
+                raise TypeError(
+                    "SNNWrapper: a wrapper inside a wrapper, and each takes the time axis apart; expected a module for one "
+                    "step. Wrap the whole network once."
+                )
             if isinstance(module, (BaseNode, SeqToANNContainer, MultiStepContainer)):
                 raise TypeError(
                     f"SNNWrapper: {type(module).__name__} handles time itself, and here all steps are one batch. "
@@ -199,6 +204,8 @@ class SNNWrapper(Module):
         x = as_tensor(x)
         if x.ndim < 2 or 0 in x.shape[:2]:
             raise ValueError(f"SNNWrapper: expected an input (T, B, ...) with T, B >= 1, got shape {x.shape}.")
+        if not isinstance(options, (dict, type(None))):
+            raise TypeError(f"SNNWrapper: options must be a dict, got {options!r}; expected keys {', '.join(OPTIONS)}.")
         settings = {} if options is None else dict(options)
         for key in settings:
             _check.one_of(key, OPTIONS, "SNNWrapper", "option")
@@ -218,6 +225,11 @@ class SNNWrapper(Module):
         if output_time is not None:
             raise ValueError("SNNWrapper: with compat, outputs are those of x_time; leave output_time out.")
         h = float(times[1] - times[0]) if times.size > 1 else float(step_size or 1.0)
+        if np.any(np.abs(np.diff(times) - h) > EVEN * h):
+            raise ValueError(
+                f"SNNWrapper: with compat, x_time must be even, got steps from {np.diff(times).min()} to "
+                f"{np.diff(times).max()}; spikeDE solves such a grid with its last step. Leave compat out."
+            )
         return Grid(times, h, None, times.size)
 
     def _width(self, times: np.ndarray, step: float) -> float:

@@ -144,7 +144,12 @@ def test_rates_of_a_network_do_not_depend_on_the_step(alpha, method):
 
 def test_counts_are_whole_numbers():
     net = fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron(0.5)), alpha=0.8, spike_width=0.7)
-    for call in ({}, {"options": {"step_size": 1 / 3}}, {"x_time": 0.3 * np.arange(12)}, {"output_time": [2.0, 3.0, 11.0]}):
+    for call in (
+        {},
+        {"options": {"step_size": 1 / 3}},
+        {"x_time": 0.3 * np.arange(12)},
+        {"output_time": [2.0, 3.0, 11.0]},
+    ):
         out = net(3.0 * X, **call).numpy()
         np.testing.assert_allclose(out, np.round(out), 0, 1e-5)
         assert out.max() >= 1.0
