@@ -271,14 +271,14 @@ def _unfolded(out: Any, sequence: Sequence, grid: Grid) -> Any:
     spikes = sequence.spikes_of(out)
     sums = sequence.unfold(as_tensor(out) if spikes is None else spikes, "SNNWrapper")
     if grid.bins is not None:
-        sums = _summed(sums, grid)
+        sums = _summed(sums, grid.bins, grid.outputs)
     return sums if sequence.width == 1.0 or spikes is not None else sums / sequence.width
 
 
-def _summed(out: Tensor, grid: Grid) -> Tensor:
+def _summed(out: Tensor, bins: np.ndarray, outputs: int) -> Tensor:
     """(steps, B, ...) → (outputs, B, ...)."""
-    counts = np.bincount(grid.bins, minlength=grid.outputs)
-    if counts.size == grid.outputs and np.all(counts == counts[0]):
-        return out.reshape(grid.outputs, int(counts[0]), *out.shape[1:]).sum(axis=1)
-    picks = (np.arange(grid.outputs)[:, None] == grid.bins).astype(np.float32)
-    return F.matmul(Tensor(picks), out.reshape(out.shape[0], -1)).reshape(grid.outputs, *out.shape[1:])
+    counts = np.bincount(bins, minlength=outputs)
+    if counts.size == outputs and np.all(counts == counts[0]):
+        return out.reshape(outputs, int(counts[0]), *out.shape[1:]).sum(axis=1)
+    picks = (np.arange(outputs)[:, None] == bins).astype(np.float32)
+    return F.matmul(Tensor(picks), out.reshape(out.shape[0], -1)).reshape(outputs, *out.shape[1:])
