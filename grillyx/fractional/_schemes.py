@@ -79,20 +79,23 @@ def grunwald_letnikov(eq: Equation, steps: int, h: float) -> Table:
 
     Its sum is the derivative at ``t - alpha h / 2`` to second order, so with one order the leak is taken there too, between the
     last two states: at ``alpha = 1`` this is Crank-Nicolson, of order 2. Below, the root-like start of a solution leaves
-    order 1, with smaller errors. Where the step is so large, ``h^alpha > 2 c tau``, that the last state would get a negative
-    weight, the leak is taken later, so that its weight is 0: each state is a mean of the start, the inputs and the states
-    before, and no step is too large. Several orders have no such place in common: the leak is that of the new state.
+    order 1, with smaller errors. The larger the step, the later the leak is taken, so that the last state never gets a negative
+    weight: each state is a mean of the start, the inputs and the states before, and no step is too large. Several orders
+    have no such place in common: the leak is that of the new state.
     """
     return _differences(eq, [weights.grunwald_letnikov(steps, a) * h**-a for a in eq.alpha], _centre(eq, h))
 
 
 def _centre(eq: Equation, h: float) -> Any:
-    """Return the weight of the last state in the leak of `grunwald_letnikov`; that of the new one is the rest."""
+    """Return the weight of the last state in the leak of `grunwald_letnikov`; that of the new one is the rest.
+
+    ``alpha / sqrt(4 + z^2)`` with ``z = h^alpha / (c tau)`` is alpha / 2 to second order, and below alpha / z, where the last state
+    would have a weight of 0.
+    """
     if len(eq.alpha) > 1:
         return 0.0
-    (alpha,), (factor,) = eq.alpha, eq.coefficients
-    half, most = alpha / 2.0, alpha * h**-alpha * factor * eq.tau
-    return half if np.real(half) <= np.real(most) else most
+    z = h ** eq.alpha[0] / (eq.coefficients[0] * eq.tau)
+    return eq.alpha[0] / (4.0 + z * z) ** 0.5
 
 
 def l1(eq: Equation, steps: int, h: float) -> Table:

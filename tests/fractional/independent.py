@@ -68,7 +68,7 @@ def matrices(method, steps, h, alpha, tau, factors, leak):
             sums += c * h**-a * binomials(n, a)
     if method in ("gl", "glmulti") and len(alpha) == 1:
         z = h ** alpha[0] / (tau * factors[0])
-        centre = alpha[0] * min(0.5, 1.0 / z)
+        centre = alpha[0] / np.sqrt(4.0 + z * z)
     D = np.array([[sums[k - j] if j <= k else 0.0 for j in range(n)] for k in range(n)])
     L = (1 - centre) * np.eye(n) + centre * np.eye(n, k=-1)  # the leak of step k; before the first there is w0
     left = D + leak / tau * L

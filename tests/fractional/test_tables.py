@@ -65,11 +65,19 @@ def test_alpha_of_one_is_the_ordinary_neuron():
         w.append((w[-1] + value / 3.0) / (1 + 1 / 3.0))
     np.testing.assert_allclose(run(table("l1", 50, alpha=1.0, tau=3.0), x, 0.4), w, 1e-11, 1e-13)
     w = [0.4]
-    for value in x:  # Crank-Nicolson
-        w.append((w[-1] * (1 - 1 / 6.0) + value / 3.0) / (1 + 1 / 6.0))
+    before = 1 / np.sqrt(4 + 1 / 9.0)  # nearly Crank-Nicolson's half
+    for value in x:
+        w.append((w[-1] * (1 - before / 3.0) + value / 3.0) / (1 + (1 - before) / 3.0))
     np.testing.assert_allclose(run(table("gl", 50, alpha=1.0, tau=3.0), x, 0.4), w, 1e-11, 1e-13)
-    stiff = run(table("gl", 50, alpha=1.0, tau=0.2), x, 0.4)  # a step of 5 tau, where that would swing
-    np.testing.assert_allclose(stiff, np.append(0.4, x), 1e-11, 1e-13)
+
+
+def test_grunwald_letnikov_is_of_order_two_at_one():
+    errors = []
+    for n in (40, 80, 160):
+        w = run(table("gl", n, 4 / n, alpha=1.0, tau=2.0), np.full(n, 3.0), 0.5)
+        errors.append(abs(w[-1] - relaxed(4.0, 1.0, 2.0, 0.5, 3.0)))
+    assert np.log2(errors[0] / errors[1]) > 1.95
+    assert np.log2(errors[1] / errors[2]) > 1.95
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -122,6 +130,13 @@ def test_exponentials(method, leak, steps):
             x = np.random.default_rng(0).uniform(-1, 1, steps)
             error = np.abs(run(few, x, 0.3) - run(full, x, 0.3)).max()
             assert error <= few.error * max(1.0, np.abs(few.lag).sum()) + 1e-9
+
+
+@pytest.mark.parametrize("method", ["exact", "gl", "l1"])
+def test_exponentials_at_any_time_constant(method):
+    for alpha in (1.0, 0.85, 0.6, 0.3):
+        for tau in (0.02, 0.43, 1.2, 3.4, 100.0):  # refused above 1e-4
+            assert table(method, 1000, 1.0, alpha=alpha, tau=tau, memory="exponentials").error < 5e-5
 
 
 @pytest.mark.parametrize("method", METHODS)
