@@ -22,7 +22,9 @@ BEGIN, END = "<!-- fractional:begin -->", "<!-- fractional:end -->"
 OURS, PEER = "grillyx", "NumPy"
 SIZES, BATCH, STEPS, ALPHA, TAU = (784, 256, 10), 32, 100, 0.7, 2.0
 MEMORIES: dict[str, Any] = {"all steps": None, "the last 10": 10, "exponentials": "exponentials"}
-GROWTH = (100, 200, 500, 1000, 2000)
+GROWTH = (100, 200, 500, 1000, 2000, 10_000)
+GROWTH_BATCH = 4  # all inputs are one tensor, of which some devices take 128 MiB
+MOST_OF_PEER = 2000  # steps; a sum over all steps before takes NumPy minutes beyond
 WIDTH = 2.0  # of the surrogate arctan
 Numbers = np.ndarray
 
@@ -142,11 +144,11 @@ def numpy_network(c: Case, memory: Any, method: str = "gl") -> Callable[[], list
     return step
 
 
-def measure(steps: int, memory: Any, seconds: float, peer: bool = True) -> dict[str, Any]:
+def measure(steps: int, memory: Any, seconds: float, batch: int = BATCH) -> dict[str, Any]:
     """Measure a forward and backward pass."""
-    c = case(steps)
+    c = case(steps, batch)
     calls: dict[str, Callable[[], Any]] = {OURS: network(c, memory)}
-    if peer:
+    if steps <= MOST_OF_PEER:
         calls[PEER] = numpy_network(c, memory)
     times = race(calls, seconds)
     before = grillyx.counters()
@@ -168,7 +170,7 @@ def tables(run: dict[str, Any]) -> str:
         cells = [names[str(row["memory"])], number(ours * 1e3), number(peer * 1e3), f"{peer / ours:.2f}"]
         out.append(f"| {' | '.join(cells)} | {row['counts']['dispatches']} |")
     kinds = list(dict.fromkeys(names[str(r["memory"])] for r in run["growth"]))
-    out += ["", "**Growth with T: ms, and ms a step in brackets**", ""]
+    out += ["", f"**Growth with T, batch {GROWTH_BATCH}: ms, and ms a step in brackets**", ""]
     out += ["| T | " + " | ".join(f"{k}, {w}" for k in kinds for w in (OURS, PEER)) + " |"]
     out += ["|--:|" + "--:|" * 2 * len(kinds)]
     for steps in sorted({r["steps"] for r in run["growth"]}):
@@ -186,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, and fill the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fractional_speed", description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each way and size")
-    parser.add_argument("--most", type=int, default=2000, help="steps to which growth is measured")
+    parser.add_argument("--most", type=int, default=10_000, help="steps to which growth is measured")
     parser.add_argument(
         "--out", type=Path, default=Path("bench-results/fractional.json"), help="where results are written"
     )
@@ -194,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     rows = [measure(STEPS, m, options.seconds) for m in tqdm(MEMORIES.values(), unit="memory", disable=None)]
     sizes = [(t, m) for t in GROWTH if t <= options.most for m in (None, "exponentials")]
-    growth = [measure(*size, options.seconds) for size in tqdm(sizes, unit="size", disable=None)]
+    growth = [measure(*size, options.seconds, GROWTH_BATCH) for size in tqdm(sizes, unit="size", disable=None)]
     run = {"about": about(), "rows": rows, "growth": growth}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(run, indent=1) + "\n")

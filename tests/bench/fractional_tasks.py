@@ -37,7 +37,7 @@ class Data(NamedTuple):
     answer: int
 
 
-def delayed_recall(delay: int, seed: int, size: int = 256, cue: int = 10, answer: int = 10) -> Data:
+def delayed_recall(delay: int, seed: int, size: int = 512, cue: int = 10, answer: int = 10) -> Data:
     """Return noise in which a quarter of the channels is busier for the first steps; after a delay, say which.
 
     Spikes have a height of 12, so that neurons fire with weights as they are made.
@@ -119,10 +119,10 @@ class Task(NamedTuple):
 def tasks() -> Iterator[Task]:
     """Yield what can be measured here."""
     for delay in (10, 30):
-        yield Task(f"recall after {delay} steps", lambda seed, delay=delay: delayed_recall(delay, seed), 64, 30, 5.0)  # type: ignore[misc]
+        yield Task(f"recall after {delay} steps", lambda seed, delay=delay: delayed_recall(delay, seed), 64, 40, 5.0)  # type: ignore[misc]
     folder = vowels_folder()
     if folder is not None:
-        yield Task("JapaneseVowels", lambda _: vowels(folder), 64, 40)
+        yield Task("JapaneseVowels", lambda _: vowels(folder), 64, 100)
     yield Task("block model, S²X", lambda seed: nodes(graphs.contextual_sbm, seed), 0, 40)
     yield Task("digits graph, S²X", lambda seed: nodes(graphs.digits_knn, seed), 0, 60)
 

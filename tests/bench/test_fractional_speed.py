@@ -21,7 +21,7 @@ def test_both_compute_the_same(memory, method):
 
 def test_tables_and_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "SIZES", (6, 5, 4))
-    monkeypatch.setattr(bench, "case", lambda steps: original(steps, 2, (6, 5, 4)))
+    monkeypatch.setattr(bench, "case", lambda steps, batch: original(steps, min(batch, 2), (6, 5, 4)))
     monkeypatch.setattr(bench, "STEPS", 5)
     monkeypatch.setattr(bench, "GROWTH", (6, 9, 5000))
     page = tmp_path / "page.md"

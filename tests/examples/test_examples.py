@@ -154,3 +154,20 @@ def test_spike_times(data: str, epochs: str, least: float, tmp_path: Path) -> No
     assert accuracy(printed) > least
     assert is_png(tmp_path / "here" / "spike_times.png")
     assert (tmp_path / "here" / "network.safetensors").stat().st_size > 1000
+
+
+def test_fractional(tmp_path: Path) -> None:
+    printed = run("fractional.py", tmp_path, "--epochs", "10", "--size", "256", "--alpha", "1", "0.5", "--out", "here")
+    found = {float(a): float(b) for a, b in re.findall(r"^order (\S+): test accuracy (\d\.\d+)$", printed, re.M)}
+    assert found[0.5] > max(0.5, found[1.0])
+    assert is_png(tmp_path / "here" / "recall.png")
+    assert (tmp_path / "here" / "network.safetensors").stat().st_size > 1000
+    learned = run("fractional.py", tmp_path, "--epochs", "2", "--size", "64", "--alpha", "0.7", "--learn-alpha")
+    assert re.search(r"^order 0.7, learned 0\.\d+: test accuracy", learned, re.M)
+
+
+def test_fractional_refuses_an_order_above_one(tmp_path: Path) -> None:
+    command = [*COMMAND, str(EXAMPLES / "fractional.py"), "--alpha", "1.5"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert "an order lies in (0, 1], got 1.5" in done.stderr
