@@ -83,7 +83,10 @@ def decay(alpha: float, steps: int) -> np.ndarray:
 
 
 def draw(
-    networks: list[fractional.SNNWrapper], histories: list[dict[str, list[float]]], data: datasets.Split, args: argparse.Namespace
+    networks: list[fractional.SNNWrapper],
+    histories: list[dict[str, list[float]]],
+    data: datasets.Split,
+    args: argparse.Namespace,
 ) -> Path:
     """Write a picture of what neurons remember, of the training, and of one sample."""
     from matplotlib import pyplot
@@ -93,7 +96,9 @@ def draw(
         label = f"order {alpha:g}"
         axes[0, 0].loglog(np.arange(1, 201), np.maximum(decay(alpha, 200), 1e-9), color=colour, label=label)
         axes[0, 1].plot(np.arange(1, len(history["test"]) + 1), history["test"], color=colour, label=label)
-    axes[0, 0].set(title="a voltage after a short current", xlabel="steps", ylabel="part that is left", ylim=(1e-4, 1.5))
+    axes[0, 0].set(
+        title="a voltage after a short current", xlabel="steps", ylabel="part that is left", ylim=(1e-4, 1.5)
+    )
     axes[0, 1].axhline(1.0 / CUES, color="#8d99ae", linestyle=":", linewidth=1.0)
     axes[0, 1].set(title=f"test accuracy; {args.delay} steps of delay", xlabel="epoch", ylim=(0.0, 1.02))
     for axis in axes[0]:
@@ -127,7 +132,9 @@ def main() -> None:
     parser.add_argument("--size", type=positive, default=512, help="samples to train with")
     parser.add_argument("--lr", type=float, default=5e-3, help="learning rate")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same run")
-    parser.add_argument("--out", type=Path, default=Path("runs/fractional"), help="folder for the picture and the weights")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/fractional"), help="folder for the picture and the weights"
+    )
     args = parser.parse_args()
     info = grillyx.current_device().info
     print(f"device: {info.name} ({info.type}, Vulkan {info.api})")

@@ -111,53 +111,6 @@ def test_rates_do_not_depend_on_the_step(alpha, method):
     assert coarse > 0.01
 
 
-@pytest.mark.parametrize(("alpha", "method"), [(1.0, "exact"), (1.0, "gl"), (0.7, "gl"), (0.7, "exact"), (0.7, "l1")])
-def test_rates_of_a_network_do_not_depend_on_the_step(alpha, method):
-    """A spike lasts as long at any step, so that later layers agree too."""
-    rng = np.random.default_rng(1)
-    model = nn.Sequential(
-        nn.Linear(20, 100), fractional.LIFNeuron(4.0), nn.Linear(100, 80), fractional.LIFNeuron(8.0), nn.Linear(80, 3)
-    )
-    for layer, size in ((model[0], 0.15), (model[2], 0.15 if alpha == 1.0 else 1.0)):
-        layer.weight.copy_((np.abs(rng.normal(size=layer.weight.shape)) * size).astype(np.float32))
-    x = np.repeat(rng.uniform(0.0, 1.2, (1, 4, 20)), 100, 0)
-
-    def rates(**call):
-        found = []
-        last = model[3].register_forward_hook(lambda m, i, o: found.append(o.sum(axis=0).numpy() / 400))
-        first = model[1].register_forward_hook(lambda m, i, o: found.append(o.sum(axis=0).numpy() / 400))
-        net = fractional.SNNWrapper(model, alpha=alpha, **call.pop("make", {}))
-        out = net(call.pop("x", x), method=method, **call).numpy()
-        last.remove()
-        first.remove()
-        return [f.mean() for f in found], out
-
-    coarse, readout = rates()
-    fine, fine_readout = rates(options={"step_size": 0.1})
-    assert 0.02 < min(coarse) < max(coarse) < 0.5
-    np.testing.assert_allclose(coarse, fine, 0.05)
-    np.testing.assert_allclose(readout.mean(axis=0), fine_readout.mean(axis=0), 0.05, 0.02)
-    sampled, sums = rates(x=np.repeat(x, 10, 0), x_time=0.1 * np.arange(1000), make={"spike_width": 1.0})
-    np.testing.assert_allclose(sampled, fine, 0.01)
-    np.testing.assert_allclose(sums.sum(axis=0) / 100, fine_readout.mean(axis=0), 0.02, 0.02)
-
-
-def test_counts_are_whole_numbers():
-    net = fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron(0.5)), alpha=0.8, spike_width=0.7)
-    for call in (
-        {},
-        {"options": {"step_size": 1 / 3}},
-        {"x_time": 0.3 * np.arange(12)},
-        {"output_time": [2.0, 3.0, 11.0]},
-    ):
-        out = net(3.0 * X, **call).numpy()
-        np.testing.assert_allclose(out, np.round(out), 0, 1e-5)
-        assert out.max() >= 1.0
-    np.testing.assert_array_equal(np.unique(net(3.0 * X, 0.3 * np.arange(12)).numpy()), [0.0, 1.0])
-    with pytest.raises(ValueError, match="spike_width must be positive"):
-        fractional.SNNWrapper(nn.Sequential(fractional.LIFNeuron()), spike_width=0.0)
-
-
 class Quadratic(fractional.BaseNeuron):
     def forward(self, v_mem, current_input=None):
         return (current_input - v_mem) / self.get_tau(), self.fire(v_mem - self.threshold)
