@@ -30,7 +30,7 @@ def table(
     before any spike; only "trap" and "pred" use it.
 
     Args:
-        method: "exact" (for an input constant over each step), "gl" or "glmulti" (implicit Grünwald-Letnikov), "l1" (implicit
+        method: "exact" (for an input constant over each step), "gl" or "glmulti" (Grünwald-Letnikov), "l1" (implicit
             L1), "trap" (implicit fractional trapezoid) or "pred" (the same: the corrector is solved for the leak). All are
             stable at any step.
         steps: how many steps there will be.

@@ -187,8 +187,9 @@ class SNNWrapper(Module):
             output_time: (K,), increasing; default x_time. Output k is the sum of those of all steps in
                 (output_time[k - 1], output_time[k]]: the number of spikes where the module ends with a neuron, else the
                 integral of what it puts out, in units of `spike_width`.
-            method: "gl" (implicit Grünwald-Letnikov, order 1), "l1" (implicit L1), "trap" and "pred" (fractional
-                trapezoid, order min(2, 1 + alpha)), "glmulti" (the same as "gl", for several terms), or "exact" (exact for
+            method: "gl" (Grünwald-Letnikov with the leak where its sum belongs, order 1, at alpha = 1 order 2), "l1" (implicit
+                L1), "trap" and "pred" (fractional trapezoid, order min(2, 1 + alpha), x on lines between the steps), "glmulti"
+                (the same as "gl"; with several terms the leak is implicit), or "exact" (exact for
                 an input that is constant over each step). All are stable at any step for built-in neurons, whose leak is
                 solved in closed form. With integrator "odeint" also "euler", "midpoint", "heun" and "rk4". Default: what was
                 said when the wrapper was made, "gl".
