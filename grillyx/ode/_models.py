@@ -10,7 +10,7 @@ from grillyx.ode._equations import Dynamics
 class LIF(Dynamics):
     """Leaky integrate-and-fire: ``tau_m V' = E_L - V + R I``; at V_th a spike, and ``V = V_reset`` for t_ref.
 
-    Args:
+    Constants:
         tau_m: time constant of the membrane, ms.
         R: resistance of the membrane, MΩ, so that I is in nA.
         E_L: where the membrane rests, mV.
@@ -40,7 +40,7 @@ class LIF(Dynamics):
 class CurrentLIF(Dynamics):
     """LIF behind a synapse: ``tau_m V' = E_L - V + R I_syn``, ``tau_syn I_syn' = -I_syn + I``; a spike resets V alone.
 
-    Args:
+    Constants:
         tau_m: time constant of the membrane, ms.
         tau_syn: time constant of the synapse, ms.
         R: resistance of the membrane, MΩ, so that I is in nA.
@@ -72,7 +72,7 @@ class CurrentLIF(Dynamics):
 class QuadraticIF(Dynamics):
     """Quadratic integrate-and-fire: ``tau_m V' = a0 (V - E_L) (V - V_c) + R I``; at V_peak a spike, then V_reset for t_ref.
 
-    Args:
+    Constants:
         tau_m: time constant of the membrane, ms.
         R: resistance of the membrane, MΩ, so that I is in nA.
         E_L: where the membrane rests, mV.
@@ -107,7 +107,7 @@ class ExponentialIF(Dynamics):
 
     At V_peak it spikes, and stays at V_reset for t_ref.
 
-    Args:
+    Constants:
         tau_m: time constant of the membrane, ms.
         R: resistance of the membrane, MΩ, so that I is in nA.
         E_L: where the membrane rests, mV.
@@ -144,7 +144,7 @@ class AdEx(Dynamics):
     ``C_m V' = g_L (E_L - V) + g_L Delta_T exp((V - V_T) / Delta_T) - w + I``, ``tau_w w' = a (V - E_L) - w``; at V_peak a spike,
     ``V = V_reset`` for t_ref, and ``w += b``.
 
-    Args:
+    Constants:
         C_m: capacitance, pF, so that I is in pA.
         g_L: conductance of the leak, nS.
         E_L: where the membrane rests, mV.
@@ -187,7 +187,7 @@ class Izhikevich(Dynamics):
 
     Time is in ms, V in mV, and the current has no unit.
 
-    Args:
+    Constants:
         a: speed of the recovery u, 1/ms.
         b: how the recovery follows the membrane.
         c: membrane after a spike, mV.
@@ -218,7 +218,7 @@ class HodgkinHuxley(Dynamics):
     ``C_m V' = g_Na m**3 h (E_Na - V) + g_K n**4 (E_K - V) + g_L (E_L - V) + I``, and ``x' = α_x(V) (1 - x) - β_x(V) x`` for
     the gates m, h, n.
 
-    Args:
+    Constants:
         C_m: capacitance, µF/cm², so that I is in µA/cm².
         g_Na: largest conductance of sodium, mS/cm².
         g_K: largest conductance of potassium, mS/cm².
