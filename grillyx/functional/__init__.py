@@ -81,7 +81,7 @@ from grillyx.functional._sparse import (
     sparse_spikes,
     sparse_sum,
 )
-from grillyx.functional._sparse_dot import sparse_dot
+from grillyx.functional._sparse_dot import sparse_dot, sparse_relu_dot
 from grillyx.functional._spike_loss import (
     accuracy_rate,
     accuracy_temporal,
@@ -144,7 +144,7 @@ __all__ = [
     "mse_membrane_loss", "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes",
     "poisson_encode", "power", "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm",
     "round", "rsqrt", "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax",
-    "softplus", "sparse_dot", "sparse_matmul", "sparse_reduce", "sparse_spikes", "sparse_sum", "spike", "spike_similar_loss",
+    "softplus", "sparse_dot", "sparse_matmul", "sparse_reduce", "sparse_relu_dot", "sparse_spikes", "sparse_sum", "spike", "spike_similar_loss",
     "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
     "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var",
     "weighted_phase_encode", "where", "zeros_like",

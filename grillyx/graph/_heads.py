@@ -140,9 +140,9 @@ class EdgeHead(_Head):
         if self.method == "dot":
             z = self.lin(z) if hasattr(self, "lin") else z
             return F.sparse_dot(graph.csr, graph.csc, z)
-        source, target = graph.edge_index
-        both = F.take(self.lin_src(z), source, axis=0) + F.take(self.lin_dst(z), target, axis=0)
-        return self.out(F.relu(both)).reshape(graph.num_edges)
+        weight, bias = self.out.weight.reshape(-1), self.out.bias
+        scores = F.sparse_relu_dot(graph.csr, graph.csc, self.lin_src(z), self.lin_dst(z), weight)
+        return scores if bias is None else scores + bias
 
 
 def _pairs(pairs: Any, nodes: int) -> Graph:

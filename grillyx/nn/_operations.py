@@ -22,6 +22,7 @@ from grillyx.ops import (
     shape,
     sparse,
     sparse_dot,
+    sparse_relu_dot,
     sparse_spikes,
     spikes,
     spiking_attention,
@@ -233,5 +234,6 @@ RULES: dict[Callable[..., Any], Callable[..., list[Product]]] = {
     sparse.sparse_matmul: _sparse,
     sparse.sparse_mean: _sparse,
     sparse_dot.sparse_dot: _sparse_dot,
+    sparse_relu_dot.sparse_relu_dot: _sparse_dot,
     sparse_spikes.sparse_spikes: _sparse,
 }

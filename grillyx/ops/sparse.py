@@ -34,7 +34,7 @@ def places_of(a: Csr) -> dict[str, Any]:
     return entries_of(a) | {"place": s.place if s else a.start, "pieces": s.pieces if s else 0}
 
 
-def _parts(a: Csr, leads: int, units: int) -> dict[str, Any]:
+def parts_of(a: Csr, leads: int, units: int) -> dict[str, Any]:
     """Return what `PART` of `sparse.glsl` wants."""
     owner = a.split.owner if a.split else a.start
     return places_of(a) | {"n": leads * a.parts * units, "units": units, "owner": owner}
@@ -76,7 +76,7 @@ def multiply(a: Csr, x: Array | None, weight: Array | None, v: Sizes, shape: Any
     else:
         wide = v.per % 4 == 0 and x is not None
         units, per = (v.width // 4, v.per // 4) if wide else (v.width, v.per)
-        parts = _parts(a, v.leads, units)
+        parts = parts_of(a, v.leads, units)
         kernel("sparse_matmul")(
             grid(parts["n"]), _work(a, v), x=x or a.share, weight=weight or a.share,
             pick=pick or a.edge, y=y, rest=rest, columns=a.columns, per=per, heads=v.heads,
@@ -196,7 +196,7 @@ def sparse_extremum(x: Array, weight: Array | None, *, csr: Csr, csc: Csr, least
     if 0 in shape or csr.entries == 0:
         y, pick = fill(shape, 0.0), None
     else:
-        y, pick, parts = empty(shape), empty(shape, UINT), _parts(csr, leads, width if width % 4 else width // 4)
+        y, pick, parts = empty(shape), empty(shape, UINT), parts_of(csr, leads, width if width % 4 else width // 4)
         pieces = (leads, parts["pieces"], width)
         rest, rest_pick = (empty(pieces), empty(pieces, UINT)) if csr.split else (y, pick)
         kernel("sparse_extremum")(
@@ -230,7 +230,7 @@ def _softmax(csr: Csr, source: Array, target: Array | None, shape: Any, negative
     if math.prod(shape) == 0:
         return empty(shape), lambda g: empty(shape)
     leads, heads = math.prod(shape[:-2]), shape[-1]
-    parts = _parts(csr, leads, heads)
+    parts = parts_of(csr, leads, heads)
     bytes = 16 * math.prod(shape)
     y = empty(shape)
     common: dict[str, Any] = parts | {

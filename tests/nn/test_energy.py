@@ -464,6 +464,8 @@ def test_attention_over_neighbours() -> None:
 def test_scores_of_pairs_are_products() -> None:
     net = Neighbours(lambda csr, csc, x, _: F.sparse_dot(csr, csc, x, x[:3]))
     assert of(counted(net, spikes(4, 6)).layers[""]) == (30, 0, 30)
+    net = Neighbours(lambda csr, csc, x, _: F.sparse_relu_dot(csr, csc, x, x[:3], np.ones(6)))
+    assert of(counted(net, spikes(4, 6)).layers[""]) == (30, 0, 30)
 
 
 # --- models
