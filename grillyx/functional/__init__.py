@@ -144,8 +144,8 @@ __all__ = [
     "mse_membrane_loss", "multi_step_neuron", "multiply", "neg", "not_equal", "one_hot", "ones_like", "pack_spikes",
     "poisson_encode", "power", "reciprocal", "relu", "relu6", "remainder", "reset_net", "reshape", "rms_norm",
     "round", "rsqrt", "scaled_dot_product_attention", "set_step_mode", "sigmoid", "sign", "silu", "sin", "softmax",
-    "softplus", "sparse_dot", "sparse_matmul", "sparse_reduce", "sparse_relu_dot", "sparse_spikes", "sparse_sum", "spike", "spike_similar_loss",
-    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
+    "softplus", "sparse_dot", "sparse_matmul", "sparse_reduce", "sparse_relu_dot", "sparse_spikes", "sparse_sum", "spike",
+    "spike_similar_loss", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "tanh",
     "temporal_efficient_training_cross_entropy", "transpose", "unpack_spikes", "unstack", "var",
     "weighted_phase_encode", "where", "zeros_like",
 ]  # fmt: skip

@@ -43,6 +43,12 @@ def graph_of(graph: Any, x: Any, name: str, edge_weight: Any = None, dense: bool
     shape = tuple(x.shape if hasattr(x, "shape") else to_numpy(x).shape)
     nodes = shape[-2] if len(shape) > 1 else None
     array = array_of(graph, name)
+    if array is not None and array.ndim == 2 and 2 != array.shape[0] != array.shape[1]:
+        turned = " Pass edge_index.T, a pair a column." if array.shape[1] == 2 else ""
+        raise ValueError(
+            f"{name}: the graph is neither edges nor a matrix, got shape {array.shape}; expected edge_index (2, E), or an "
+            f"adjacency matrix {'(N, N)' if nodes is None else (nodes, nodes)}.{turned}"
+        )
     if array is None or array.ndim != 2 or array.shape[0] != 2:
         out = as_graph(graph)
     elif array.shape == (2, 2) and dense and nodes == 2:

@@ -23,8 +23,8 @@ def host(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
     """Return a NumPy array."""
     try:
         return to_numpy(values)
-    except ValueError as error:
-        raise ValueError(f"{owner}: {what} is no array, its rows have different lengths ({error}).") from None
+    except ValueError:
+        raise ValueError(f"{owner}: {what} is no array, its rows have different lengths; expected equal ones.") from None
 
 
 def whole(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
@@ -42,10 +42,12 @@ def whole(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
 
 def count(value: Any, what: str, owner: str = "Graph", least: int = 0) -> int:
     """Return a whole number that is not too small."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{owner}: {what} must be an integer, got {value!r}; expected {least} or more.")
     try:
         out = int(value.__index__())
-    except (AttributeError, TypeError):
-        raise TypeError(f"{owner}: {what} must be an integer, got {value!r}.") from None
+    except TypeError:  # an array of several numbers
+        raise TypeError(f"{owner}: {what} must be an integer, got {value!r}; expected {least} or more.") from None
     if not least <= out <= LARGEST:
         raise ValueError(f"{owner}: {what} out of range, got {out}; expected {least} to {LARGEST}.")
     return out
@@ -144,8 +146,8 @@ def rows(values: Any, what: str, lengths: tuple[int, ...]) -> Any:
             raise TypeError(f"Graph: {what} must be numbers, got {out.dtype}.")
         finite(out, what)
     if out is not None and (out.ndim == 0 or out.shape[0] not in lengths):
-        wanted = " or ".join(f"{n} rows" for n in dict.fromkeys(lengths))
-        raise ValueError(f"Graph: {what} has a wrong number of rows, got shape {out.shape}; expected {wanted}.")
+        wanted = " or ".join(str(n) for n in dict.fromkeys(lengths))
+        raise ValueError(f"Graph: {what} has a wrong number of rows, got shape {out.shape}; expected {wanted} rows.")
     return out
 
 

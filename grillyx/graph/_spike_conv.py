@@ -199,10 +199,14 @@ class SpikeGraphConv(GraphModule):
 
     def _uniforms(self, uniforms: Any, shape: tuple[int, ...]) -> np.ndarray:
         draws = to_numpy(uniforms)
-        if draws.shape != shape or (draws.size and not (draws.min() >= 0.0 and draws.max() <= 1.0)):
+        if draws.shape != shape or draws.dtype.kind not in "fiub":
             raise ValueError(
-                f"SpikeGraphConv: uniforms are numbers in [0, 1) of shape {shape}, got shape {draws.shape}."
+                f"SpikeGraphConv: uniforms have a wrong shape or dtype, got {draws.dtype} {draws.shape}; expected numbers in "
+                f"[0, 1) of shape (T, N, out_features) = {shape}."
             )
+        wrong = draws[~((draws >= 0.0) & (draws <= 1.0))]
+        if wrong.size:
+            raise ValueError(f"SpikeGraphConv: uniforms are out of range, got {wrong[0]}; expected numbers in [0, 1).")
         return draws
 
     def _mean(self, graph: Graph, x: Tensor) -> Tensor:

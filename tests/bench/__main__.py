@@ -1,4 +1,4 @@
-"""``./dev bench``: ours beside NumPy, and beside torch, SpikingJelly and computeml where they are installed."""
+"""``./dev bench``: ours beside NumPy, and beside torch, PyG, SpikingJelly and computeml where they are installed."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import grillyx
 from grillyx.ops import gemm
 
 OURS = "grillyx"
-PACKAGES = ("numpy", "torch", "spikingjelly", "computeml")
+PACKAGES = ("numpy", "torch", "torch_geometric", "spikingjelly", "computeml")
 
 
 def _has(package: str) -> bool:
@@ -23,6 +23,7 @@ def _has(package: str) -> bool:
 
 
 HAS_TORCH = _has("torch")
+HAS_PYG = HAS_TORCH and _has("torch_geometric")
 HAS_SPIKINGJELLY = HAS_TORCH and _has("spikingjelly")
 HAS_COMPUTEML = _has("computeml")
 

@@ -10,7 +10,8 @@ from tests.bench.ceilings import Ceilings
 from tests.bench.results import Result, judge, number
 
 COLOURS = {
-    peers.OURS: "#c8461e", "NumPy": "#4c72a8", "torch": "#8a8a8a", "SpikingJelly": "#5a9e6f", "computeml": "#b58ac9",
+    peers.OURS: "#c8461e", "NumPy": "#4c72a8", "torch": "#8a8a8a", "PyG": "#c9a227",
+    "SpikingJelly": "#5a9e6f", "computeml": "#b58ac9",
 }  # fmt: skip
 
 

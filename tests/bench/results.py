@@ -149,7 +149,7 @@ def markdown(results: Result, goals: dict[str, float]) -> str:
 
 
 def _order(name: str) -> int:
-    return ["NumPy", "torch", "SpikingJelly", "computeml"].index(name)
+    return ["NumPy", "torch", "PyG", "SpikingJelly", "computeml"].index(name)
 
 
 def fill_page(page: Path, text: str, begin: str = BEGIN, end: str = END) -> None:

@@ -333,6 +333,18 @@ def test_first_values() -> None:
         (lambda: GCNConv(3, 2)(np.where(X > 1, np.nan, X), G), "GCNConv: the input is not finite, got nan at"),
         (lambda: GCNConv(3, 2)(X, EDGES, W[:3]), r"edge_weight has a wrong shape, got \(3,\)"),
         (lambda: GCNConv(3, 2)([[1.0, 2.0, 3.0], [1.0]], G), "GCNConv: the input is no array, its rows have different"),
+        (
+            lambda: GCNConv(3, 2)(X, EDGES.T),
+            r"GCNConv: the graph is neither edges nor a matrix, got shape \(10, 2\); expected .*Pass edge_index.T",
+        ),
+        (
+            lambda: graph.SpikeGraphConv(3, 2)(X, np.ones((6, 7))),
+            r"SpikeGraphConv: the graph is neither .* got shape \(6, 7\); expected .* adjacency matrix \(7, 7\)\.$",
+        ),
+        (
+            lambda: graph.SpikeGraphConv(3, 2, compat=True)(X, np.ones((6, 7))),
+            r"SpikeGraphConv: the graph is neither .* got shape \(6, 7\)",
+        ),
         (lambda: aggregate(G, X, "median"), "aggregate: unknown reduce, got 'median'"),
     ],
 )

@@ -93,6 +93,8 @@ WRONG = [
     ({"num_nodes": 2}, ValueError, r"got 2 at edge_index\[0, 2\] with 2 nodes \(from num_nodes\); expected 0 to 1"),
     ({"x": np.ones((2, 1))}, ValueError, r"with 2 nodes \(from x\)"),
     ({"num_nodes": 3.0}, TypeError, r"num_nodes must be an integer, got 3.0"),
+    ({"num_nodes": True, "edge_index": [[0], [0]]}, TypeError, "num_nodes must be an integer, got True; expected 0 or more"),
+    ({"num_nodes": np.array([3, 4])}, TypeError, r"num_nodes must be an integer, got array\(\[3, 4\]\)"),
     ({"num_nodes": -1}, ValueError, "num_nodes out of range, got -1"),
     ({"edge_weight": WEIGHTS[:4]}, ValueError, r"edge_weight has a wrong shape, got \(4,\); expected \(5,\)"),
     ({"edge_weight": WEIGHTS[:, None]}, ValueError, r"got \(5, 1\).*Use edge_weight\[:, 0\]"),
@@ -106,14 +108,14 @@ WRONG = [
     ({"num_nodes": 4, "x": np.ones((3, 2))}, ValueError, r"x has a wrong number of rows, got shape \(3, 2\); expected 4 rows"),
     ({"x": [[0.0], [np.nan], [0.0]]}, ValueError, r"x is not finite, got nan at x\[1, 0\]"),
     ({"x": np.array([["a"]] * 3)}, TypeError, "x must be numbers"),
-    ({"y": [1, 2]}, ValueError, r"y has a wrong number of rows, got shape \(2,\); expected 3 rows or 1 rows"),
+    ({"y": [1, 2]}, ValueError, r"y has a wrong number of rows, got shape \(2,\); expected 3 or 1 rows"),
     ({"train_mask": [True]}, ValueError, r"train_mask has a wrong number of rows, got shape \(1,\); expected 3 rows"),
     ({"batch": [0, 1, 0]}, ValueError, r"batch must be sorted and not negative, got 0 at batch\[2\] after 1"),
     ({"batch": [-1, 0, 0]}, ValueError, r"got -1 at batch\[0\]\. "),
     ({"batch": [0, 0]}, ValueError, r"with 2 nodes \(from batch\)"),
     ({"batch": [0.0, 0.0, 1.0]}, TypeError, "batch must be integers"),
     ({"batch": [0, 0, 2**31 - 2]}, ValueError, "batch names too many graphs, got 2147483646 for 3 nodes"),
-    ({"edge_index": [[0, 1], [1]]}, ValueError, "edge_index is no array, its rows have different lengths"),
+    ({"edge_index": [[0, 1], [1]]}, ValueError, "edge_index is no array, its rows have different lengths; expected equal ones.$"),
     ({"subgraph": [1, 2, 3]}, ValueError, "cannot be named 'subgraph'"),
     ({"ptr": [0, 2, 1, 3]}, ValueError, r"ptr must rise from 0 to the 3 nodes.*\[0 2 1 3\]"),
     ({"ptr": [1, 3]}, ValueError, "ptr must rise from 0"),
@@ -187,7 +189,7 @@ def test_from_networkx() -> None:
     assert as_graph(nx.empty_graph(3)).num_nodes == 3
     with pytest.raises(TypeError, match="Graph.from_networkx: no networkx graph, got ndarray"):
         Graph.from_networkx(np.eye(3))
-    with pytest.raises(ValueError, match="edge_weight is no array, its rows have different lengths"):
+    with pytest.raises(ValueError, match="edge_weight is no array, its rows have different lengths; expected equal ones.$"):
         as_graph(nx.DiGraph([(0, 1, {"weight": [1, 2]}), (1, 2, {"weight": [1]})]))
 
 
@@ -214,7 +216,7 @@ def test_from_objects_with_an_edge_index() -> None:
     assert as_graph(SimpleNamespace(edge_index=EDGES), 7).num_nodes == 7
     with pytest.raises(TypeError, match="as_graph: no edges, got edge_index=None of a SimpleNamespace"):
         as_graph(SimpleNamespace(edge_index=None, x=np.ones((4, 2))))
-    with pytest.raises(ValueError, match="x is no array, its rows have different lengths"):
+    with pytest.raises(ValueError, match="x is no array, its rows have different lengths; expected equal ones.$"):
         as_graph(SimpleNamespace(edge_index=EDGES, x=[[1, 2], [3]]))
     with pytest.raises(TypeError, match=r"num_nodes must be an integer, got array\(\[4, 5\]\)"):
         as_graph(SimpleNamespace(edge_index=EDGES, num_nodes=np.array([4, 5])))

@@ -308,8 +308,13 @@ def test_errors(call: Any, match: str, compat: bool) -> None:
         ),
         (lambda: SpikeGraphConv(4, 2, compat=True)(X, np.eye(5)), "the graph has 5 nodes, but the input has 7 rows"),
         (lambda: SpikeGraphConv(4, 2)(X, G, 8, np.zeros((8, 7, 2))), "uniforms are for encoder='rate'"),
-        (lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 8, np.zeros((7, 7, 2))), r"of shape \(8, 7, 2\), got"),
-        (lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 1, np.full((1, 7, 2), 2.0)), "uniforms are numbers in"),
+        (
+            lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 8, np.zeros((7, 7, 2))),
+            r"uniforms have a wrong shape or dtype, got float.. \(7, 7, 2\); expected .* = \(8, 7, 2\)",
+        ),
+        (lambda: SpikeGraphConv(4, 2, compat=True)(X, G, 1, np.zeros((1, 7, 2), complex)), "got complex128"),
+        (lambda: SpikeGraphConv(4, 2, encoder="rate")(X, G, 1, np.full((1, 7, 2), 2.0)), "out of range, got 2.0"),
+        (lambda: SpikeGraphConv(4, 2, compat=True)(X, G, 1, np.full((1, 7, 2), np.nan)), "out of range, got nan"),
         (lambda: SpikeGNNLayer([4, 2])(X, G, np.zeros(3, int)), "batch is wrong"),
     ],
 )

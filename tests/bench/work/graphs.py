@@ -10,7 +10,7 @@ import scipy.sparse
 
 import grillyx
 import grillyx.functional as F
-from grillyx import Tensor
+from grillyx import Tensor, graph
 from grillyx.ops import sparse
 from tests.bench import peers
 from tests.bench.work.row import Row, Work, done, floats, rng
@@ -95,10 +95,45 @@ def spikes() -> Work:
     return work
 
 
+def convolution(name: str, **options: Any) -> Callable[[], Work]:
+    """Return a row of a graph convolution of PyG's names, with the gradients of features and parameters."""
+
+    def build() -> Work:
+        nodes, edges, width = USUAL
+        targets, sources = ends(nodes, edges)
+        index, x, g = np.stack([sources, targets]), floats(nodes, width), floats(nodes, width)
+        out = width // options.get("heads", 1)
+        net, own = getattr(graph, name)(width, out, **options), graph.Graph(index, num_nodes=nodes)
+        t, gt = Tensor(x, requires_grad=True), Tensor(g)
+        flops = 3 * 2 * width * (edges + nodes * width)
+        work = Work(4 * 3 * (2 * nodes * width + 3 * edges), flops)
+
+        def ours() -> None:
+            t.grad = None
+            net.zero_grad()
+            net(t, own).backward(gt)
+            done(t.grad, *(p.grad for p in net.parameters()))
+
+        work.calls[peers.OURS] = ours
+        if peers.HAS_PYG:
+            import torch
+            import torch_geometric.nn
+
+            kept = {"cached": True} if name == "GCNConv" else {}  # normalised once, as a `Graph` is
+            theirs = getattr(torch_geometric.nn, name)(width, out, **options, **kept)
+            p, q, h = torch.from_numpy(x).requires_grad_(), torch.from_numpy(index), torch.from_numpy(g)
+            work.calls["PyG"] = lambda: torch.autograd.grad(theirs(p, q), (p, *theirs.parameters()), h)
+        return work
+
+    return build
+
+
 ROWS = [
     Row("sparse product, 20k rows, 320k entries, 64 features", product(USUAL)),
     Row("the same, by a power law", product(USUAL, power=True)),
     Row("the same, evenly, with gradients", product(USUAL, back=True)),
     Row("sparse product of spikes, 20k rows, 320k entries, 64 features", spikes),
+    Row("GCNConv, 20k nodes, 320k edges, 64 features, with gradients", convolution("GCNConv")),
+    Row("GATConv, the same, 4 heads of 16", convolution("GATConv", heads=4)),
     Row("sparse product, 169k rows, 1.17M entries, 128 features", product(LARGE)),
 ]
