@@ -24,7 +24,9 @@ def host(values: Any, what: str, owner: str = "Graph") -> np.ndarray:
     try:
         return to_numpy(values)
     except ValueError:
-        raise ValueError(f"{owner}: {what} is no array, its rows have different lengths; expected equal ones.") from None
+        raise ValueError(
+            f"{owner}: {what} is no array, its rows have different lengths; expected equal ones."
+        ) from None
 
 
 def whole(values: Any, what: str, owner: str = "Graph") -> np.ndarray:

@@ -39,7 +39,9 @@ def test_nothing(shape: tuple[int, int]) -> None:
     assert F.sparse_dot(csr, csc, np.ones(shape)).shape == (0,)
 
 
-def relu_dot(x: np.ndarray, y: np.ndarray, w: np.ndarray, rows: np.ndarray = ROWS, columns: np.ndarray = COLUMNS) -> Any:
+def relu_dot(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, rows: np.ndarray = ROWS, columns: np.ndarray = COLUMNS
+) -> Any:
     return np.maximum(x[columns] + y[rows], 0.0) @ w
 
 

@@ -189,7 +189,9 @@ def test_from_networkx() -> None:
     assert as_graph(nx.empty_graph(3)).num_nodes == 3
     with pytest.raises(TypeError, match="Graph.from_networkx: no networkx graph, got ndarray"):
         Graph.from_networkx(np.eye(3))
-    with pytest.raises(ValueError, match="edge_weight is no array, its rows have different lengths; expected equal ones.$"):
+    with pytest.raises(
+        ValueError, match="edge_weight is no array, its rows have different lengths; expected equal ones.$"
+    ):
         as_graph(nx.DiGraph([(0, 1, {"weight": [1, 2]}), (1, 2, {"weight": [1]})]))
 
 
