@@ -66,7 +66,7 @@ class GCNConv(_Conv):
     Args:
         in_channels: features of a node.
         out_channels: features of a node after it.
-        improved: loops weigh 2 and not 1.
+        improved: loops weigh 2 and not 1, also where edges have no weights; PyG does that only where they have.
         cached: keep the normalised edges of the first call; a `Graph` keeps them anyway.
         add_self_loops: whether nodes without a loop get one; by default as `normalize`.
         normalize: whether to divide by ``sqrt(d(j) d(i))``, d the sum of weights that come in.

@@ -231,7 +231,7 @@ class Graph:
 
         Args:
             self_loops: first `add_remaining_self_loops`.
-            improved: those loops weigh 2 and not 1.
+            improved: those loops weigh 2 and not 1, also where edges have no weights (in PyG only where they have).
 
         Raises:
             ValueError: the weights into a node sum to less than 0; where weights are tensors, the result is NaN.
