@@ -83,10 +83,7 @@ def ready(name: str, graph: Graph, seed: int, setting: Row) -> tuple[nn.Module, 
     """Return a model, its features on the device, and a training step, which returns the loss."""
     grillyx.manual_seed(seed)
     classes = int(graph.y.max()) + 1
-    width, options = graph.x.shape[1], dict(setting["options"])
-    if name == "SpikeGCL":  # has a group of features for each step
-        options["T"] = min(options.get("T", 8), width)
-    model = getattr(models, name)(width, setting["hidden"], classes, **options)
+    model = getattr(models, name)(graph.x.shape[1], setting["hidden"], classes, **setting["options"])
     optimizer = optim.Adam(model.parameters(), lr=setting["lr"], weight_decay=setting["weight_decay"])
     x, rows = grillyx.Tensor(graph.x), np.flatnonzero(graph.train_mask)
     labels = graph.y[rows]

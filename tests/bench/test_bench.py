@@ -13,7 +13,7 @@ from tests.bench import __main__ as bench
 from tests.bench import growth, peers, results
 from tests.bench.ceilings import FLOPS_A_ROUND, Ceilings, bench_kernel
 from tests.bench.timing import race
-from tests.bench.work import ROWS, convolutions, products, simple, spiking, training
+from tests.bench.work import ROWS, convolutions, graphs, products, simple, spiking, training
 
 CEILINGS = Ceilings(bandwidth=1e9, copy=1e9, flops=1e10, dispatch=1e-5, submit=3e-5, host_copy=2e9)
 
@@ -52,6 +52,18 @@ def test_work_is_counted():
     work = products.product("TN", 3, 5, 7, batch=2)
     assert (work.bytes, work.flops) == (4 * 2 * (21 + 35 + 15), 2 * 2 * 105)
     assert simple.table((4, 8), None, None, "x", 4, 1)().bytes == 4 * 32
+
+
+@pytest.mark.parametrize(("name", "options"), [("GCNConv", {}), ("GATConv", {"heads": 4})])
+def test_graph_convolutions_are_counted(name, options, monkeypatch):
+    monkeypatch.setattr(graphs, "USUAL", (20, 60, 8))
+    work = graphs.convolution(name, **options)()
+    assert work.flops == 3 * 2 * (60 * 8 + 20 * 8 * 8)
+    assert (peers.HAS_PYG, "PyG" in work.calls) in [(True, True), (False, False)]
+    before = grillyx.counters()["dispatches"]
+    for call in work.calls.values():
+        call()
+    assert grillyx.counters()["dispatches"] > before
 
 
 @pytest.mark.parametrize("backward", [False, True])
