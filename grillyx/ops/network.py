@@ -89,10 +89,10 @@ def synapses(source: np.ndarray, target: np.ndarray, weight: np.ndarray, neurons
     weights[at, 0] = whole & 0xFFFFFFFF
     if counts:
         weights[at, 1] = (whole >> 32) & 0xFFFFFFFF
-    weights = weights.reshape(-1, 4, weights.shape[1]).swapaxes(1, 2)
+    by_quads = np.ascontiguousarray(weights.reshape(-1, 4, weights.shape[1]).swapaxes(1, 2))
     quads = neurons // 4 + 1
     return Synapses(
-        from_numpy(start.astype(np.uint32)), from_numpy(targets.reshape(-1, 4)), from_numpy(np.ascontiguousarray(weights)),
+        from_numpy(start.astype(np.uint32)), from_numpy(targets.reshape(-1, 4)), from_numpy(by_quads),
         from_numpy(padded(np.ldexp(1.0, -power.astype(int)), quads)), neurons, quads, counts,
     )  # fmt: skip
 

@@ -26,6 +26,8 @@ class SAModel(Builtin):
     """
 
     tau: Any
+    r: Tensor
+    b: Tensor
 
     def input(self, edge_index: Any, W: Any, state: Any, t: int = -1, **kwargs: Any) -> Tensor:
         """Return what reaches each neuron, (N,): ``r * synaptic input + background + stimulus``."""
@@ -151,6 +153,7 @@ class RectifiedSAM(SAModel):
     """
 
     _counts = True
+    _positive = ("tau", "lambda_0")
 
     def __init__(
         self, lambda_0: Any = 10.0, theta: Any = 0.0, tau: Any = 10.0, dt: float = 0.1, r: Any = 0.025, b: Any = 0.001,

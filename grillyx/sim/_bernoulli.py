@@ -103,7 +103,7 @@ class BernoulliGLM(Builtin):
         reach = self._own_neurons(graph)
         if not self.compat:
             return Filter(graph, _data.weight_of(graph), self.coupling_kernel(), self.own_kernel(), reach)
-        source, target, weight = _data.shifted(*graph.edge_index, _data.weights(graph))
+        source, target, weight = _data.shifted(graph.edge_index[0], graph.edge_index[1], _data.weights(graph))
         kept = Graph(np.stack([source, target]), weight, graph.num_nodes)
         return Filter(kept, Tensor(weight), self.coupling_kernel(), self.own_kernel(), reach)
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from grillyx.autograd import Tensor
 from grillyx.graph import Graph
-from grillyx.sim._base import STEPS, BaseModel
+from grillyx.sim._base import BaseModel
 from grillyx.sim._device_run import Program
+from grillyx.sim._steps import STEPS
 
 
 class Builtin(BaseModel):

@@ -99,14 +99,14 @@ class DeviceRun:
         flags = self.neurons.flags.numpy()
         if flags[network.NOT_FINITE]:
             raise FloatingPointError(
-                f"{who}: what neurons respond is infinite or NaN, {flags[network.NOT_FINITE]} times. Rates have run away, or a parameter or "
-                "stimulus is not finite; weaken the recurrence (r), or lower the rates."
+                f"{who}: what neurons respond is infinite or NaN, {flags[network.NOT_FINITE]} times. Rates have run away, or a "
+                "parameter or stimulus is too large; weaken the recurrence (r), or lower the rates."
             )
         if flags[network.SATURATED] and not self._warned:
             self._warned = True
             warnings.warn(
-                f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {flags[network.SATURATED]} times; they were cut off "
-                "there. Rates have run away: weaken the recurrence (r), or take smaller steps.",
+                f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {flags[network.SATURATED]} times; they were "
+                "cut off there. Rates have run away: weaken the recurrence (r), or take smaller steps.",
                 stacklevel=5,
             )
 

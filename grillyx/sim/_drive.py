@@ -43,7 +43,7 @@ class Drive:
         for v in values:
             if v.shape not in ((), (1,), (self.neurons,), (self.neurons, 1)):
                 raise ValueError(
-                    f"{self.who}: the stimulus has the wrong shape, got {v.shape}; expected ({self.neurons},), or a number for all neurons."
+                    f"{self.who}: the stimulus has the wrong shape, got {v.shape}; expected ({self.neurons},), or a number for all."
                 )
         if all(v.size == 1 for v in values) and self.neurons > 1:
             return np.ones(self.neurons, np.float32), np.array([v.item() for v in values], np.float32)

@@ -14,7 +14,6 @@ from grillyx.sim import _simulate
 from grillyx.sim._filter import Filter
 from grillyx.sim._tensor_run import TensorRun
 
-_WARM_UP = 10
 _BY_STEPS = (
     "input",
     "synaptic_input",
@@ -27,13 +26,12 @@ _BY_STEPS = (
 )
 
 
-def expected_rates(model: Any, graph: Graph, n_steps: int) -> Tensor:
-    """Return the rates (N,), Hz: means over steps of the response to what was drawn before.
+def expected_rates(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:
+    """Return the rates (N,), Hz: means over steps of the response to what was drawn before; and the state after them.
 
     The gradient goes through the responses, and through no spike, so that steps do not wait for each other: they are drawn
     first, and then all inputs are two products, one over edges and one over time.
     """
-    x = model._first_state(graph.num_nodes)
     own = [
         name
         for name in _BY_STEPS
@@ -43,12 +41,10 @@ def expected_rates(model: Any, graph: Graph, n_steps: int) -> Tensor:
         return _step_by_step(model, graph, x, n_steps)
     with autograd.no_grad():
         run = _simulate.start_run(model, graph, x, np.dtype(np.float32))
-        run.advance(np.full(_WARM_UP, -1), None)
-        before = run.state()
-        spikes = run.advance(np.arange(n_steps), None)
+        spikes, after = run.advance(np.arange(n_steps), None), run.state()
     spikes = spikes.astype(np.float32) * np.float32(model._unit(np.dtype(np.float32)))
-    g = model._inputs(graph, before, spikes)
-    return model.non_linearity(g).mean(axis=1) * (1000.0 / model.dt)
+    g = model._inputs(graph, x, spikes)
+    return model.non_linearity(g).mean(axis=1) * (1000.0 / model.dt), after
 
 
 def inputs_of_filter(model: Any, weights: Filter, before: np.ndarray, spikes: np.ndarray) -> Tensor:
@@ -82,12 +78,8 @@ def stimulus_over(model: Any, steps: int) -> Any:
     return F.stack(each, 1)
 
 
-def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> Tensor:
-    with autograd.no_grad():
-        run = TensorRun(model, graph, x, model._run_filter(graph))
-        run.advance(np.full(_WARM_UP, -1), None)
-    weights, responses = model._run_filter(graph), []
-    run = TensorRun(model, graph, run.x.detach(), weights)
+def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:
+    run, responses = TensorRun(model, graph, x, model._run_filter(graph)), []
     for t in range(n_steps):
         g = model.input(edge_index=run.edge_index, W=run.weights, state=run.x, t=t)
         response = model.non_linearity(g)
@@ -96,4 +88,4 @@ def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> Tens
             run.x = model.next_state(
                 run.x, as_tensor(model.emit_spikes(response)).astype(np.float32).reshape(-1).detach()
             )
-    return F.stack(responses, 1).mean(axis=1) * (1000.0 / model.dt)
+    return F.stack(responses, 1).mean(axis=1) * (1000.0 / model.dt), run.state()

@@ -51,7 +51,7 @@ def parameter(value: Any, name: str, who: str, *, each: bool = True, above: floa
     values = np.asarray(to_numpy(value), np.float32)
     if values.ndim > (1 if each else 0):
         raise ValueError(
-            f"{who}: {name} has the wrong shape, got {values.shape}; expected a number{' or one for each neuron, (N,)' if each else ''}."
+            f"{who}: {name} has the wrong shape, got {values.shape}; expected a number{' or one a neuron, (N,)' if each else ''}."
         )
     if not np.isfinite(values).all() or (above is not None and not (values > above).all()):
         wanted = "finite numbers" if above is None else f"numbers above {above}"

@@ -23,6 +23,7 @@ class _Poisson(Builtin):
 
     _counts = True
     _response = "relu"
+    _positive: tuple[str, ...] = ("tau", "lambda_0")  # while they are tuned
 
     def __init__(self, T: int, tau: Any, dt: float, r: Any, b: Any, rng: Any, compat: bool) -> None:
         super().__init__(dt, rng, compat)
@@ -160,6 +161,7 @@ class PoissonGLM(_Poisson):
     """
 
     _response = "exp"
+    _positive = ("tau", "alpha")
     _times_dt = True
 
     def __init__(

@@ -36,7 +36,7 @@ class TensorRun:
         spikes = as_tensor(model(edge_index=self.edge_index, W=self.weights, state=self.x, t=t)).astype(np.float32)
         if spikes.size != n:
             raise ValueError(
-                f"{type(model).__name__}.forward: spikes have the wrong shape, got {spikes.shape}; expected ({n},), one for each neuron."
+                f"{type(model).__name__}.forward: spikes have the wrong shape, got {spikes.shape}; expected ({n},), one a neuron."
             )
         spikes = F.floor(spikes.reshape(n)) if self.whole else spikes.reshape(n)
         self.x = model.next_state(self.x, spikes)
