@@ -16,6 +16,7 @@ ORDER = [
     "nn",
     "learning",
     "graph",
+    "sim",
     "ode",
     "fractional",
     "io",
