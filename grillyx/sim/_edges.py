@@ -94,16 +94,15 @@ def _distinct(rng: np.random.Generator, rows: np.ndarray, free: np.ndarray, othe
     """
     if rows.shape[1] * 4 > others:
         return _chosen(rng, rows, free, others)
-    rows = rows * 2 + free  # of equal numbers, one that stays comes first
-    rows[free] = 2 * rng.integers(0, others, np.count_nonzero(free), dtype=np.int32) + 1
+    rows[free] = rng.integers(0, others, np.count_nonzero(free), dtype=np.int32)
     pending = np.arange(len(rows))
-    while len(pending):
+    while len(pending):  # one of two equal numbers is drawn again, so that no number that stays is lost
         block = np.sort(rows[pending], axis=1)
-        again = block[:, 1:] >> 1 == block[:, :-1] >> 1
-        block[:, 1:][again] = 2 * rng.integers(0, others, np.count_nonzero(again), dtype=np.int32) + 1
+        again = block[:, 1:] == block[:, :-1]
+        block[:, 1:][again] = rng.integers(0, others, np.count_nonzero(again), dtype=np.int32)
         rows[pending] = block
         pending = pending[again.any(1)]
-    return rows >> 1
+    return rows
 
 
 def _chosen(rng: np.random.Generator, rows: np.ndarray, free: np.ndarray, others: int) -> np.ndarray:

@@ -243,6 +243,7 @@ def test_hits_in_several_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (np.diff(places) > 0).all()
     assert within(len(places), 5000, 0.4)
     assert places[-1] >= 4950
+    assert np.array_equal(np.concatenate(list(_edges._hits(np.random.default_rng(0), 500, 1.0))), np.arange(500))
     w = dense(sim.UniformGenerator(60, 1.0, 2.0, degree=30, rng=0).generate())
     assert (np.count_nonzero(w, axis=0) == 30).all()
 
