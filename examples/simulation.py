@@ -29,7 +29,7 @@ def network(name: str, neurons: int, seed: int) -> tuple[Graph, np.ndarray]:
     sign = np.where(inhibits[graph.edge_index[0]], -1.0, 1.0)
     # a synapse counts less the more a neuron has of them
     size = np.sqrt(graph.edge_weight / np.bincount(graph.edge_index[1], graph.edge_weight)[graph.edge_index[1]])
-    return Graph(graph.edge_index, (2.0 * sign * size).astype(np.float32), graph.num_nodes), inhibits
+    return Graph(graph.edge_index, (5.0 * sign * size).astype(np.float32), graph.num_nodes), inhibits
 
 
 def correlations(spikes: np.ndarray, bin_steps: int = 20) -> np.ndarray:
@@ -39,7 +39,9 @@ def correlations(spikes: np.ndarray, bin_steps: int = 20) -> np.ndarray:
     return np.corrcoef(counts[counts.std(1) > 0])
 
 
-def draw(spikes: np.ndarray, stimulated: np.ndarray, inhibits: np.ndarray, times: np.ndarray, period: int, path: Path) -> Path:
+def draw(
+    spikes: np.ndarray, stimulated: np.ndarray, inhibits: np.ndarray, times: np.ndarray, period: int, path: Path
+) -> Path:
     """Write a picture: spikes, rates, correlations, and the response to the stimulus."""
     from matplotlib import pyplot
 
@@ -53,21 +55,34 @@ def draw(spikes: np.ndarray, stimulated: np.ndarray, inhibits: np.ndarray, times
         axes[0, 0].axvline(t, color=orange, linewidth=0.6, alpha=0.6)
     rates = spikes.mean(1) * 1000.0
     shared = np.histogram_bin_edges(rates, 25)
-    axes[0, 1].hist([rates[~inhibits], rates[inhibits]], shared, stacked=True, color=[blue, orange], label=["excite", "inhibit"])
+    axes[0, 1].hist(
+        [rates[~inhibits], rates[inhibits]], shared, stacked=True, color=[blue, orange], label=["excite", "inhibit"]
+    )
     axes[0, 1].set(xlabel="rate, Hz", ylabel="neurons", title=f"rates, mean {rates.mean():.1f} Hz")
     axes[0, 1].legend(frameon=False)
     shown = axes[0, 2].imshow(correlations(spikes[order]), vmin=-0.3, vmax=0.3, cmap="RdBu_r", interpolation="nearest")
     figure.colorbar(shown, ax=axes[0, 2], shrink=0.8)
     axes[0, 2].set(title="correlations of counts in 20 ms", xlabel="neuron", ylabel="neuron")
     total = np.convolve(spikes.mean(0) * 1000.0, np.ones(20) / 20, "valid")
-    axes[1, 0].plot(total[:600], color=blue, linewidth=1.0)
-    axes[1, 0].set(xlabel="time, ms", ylabel="rate of all, Hz", title="rate, mean of 20 ms", xlim=(0, 600), ylim=(0, None))
+    axes[1, 0].plot(np.arange(10, 10 + len(total))[:600], total[:600], color=blue, linewidth=1.0)
+    axes[1, 0].set(
+        xlabel="time, ms", ylabel="rate of all, Hz", title="rate, mean of 20 ms", xlim=(0, 600), ylim=(0, None)
+    )
     whole = times[times + period <= spikes.shape[1]]
-    around = np.stack([spikes[:, t : t + period] for t in whole]).mean(0) * 1000.0 if len(whole) else np.zeros((len(spikes), period))
+    around = (
+        np.stack([spikes[:, t : t + period] for t in whole]).mean(0) * 1000.0
+        if len(whole)
+        else np.zeros((len(spikes), period))
+    )
     for who, tint, name in ((stimulated, orange, "stimulated"), (~stimulated, blue, "the others")):
         smooth = np.convolve(np.pad(around[who].mean(0), 2, mode="edge"), np.ones(5) / 5, "valid")
         axes[1, 1].plot(smooth, color=tint, label=name)
-    axes[1, 1].set(xlabel="time since a pulse, ms", ylabel="rate, Hz", title=f"response, mean of {len(whole)} pulses", ylim=(0, None))
+    axes[1, 1].set(
+        xlabel="time since a pulse, ms",
+        ylabel="rate, Hz",
+        title=f"response, mean of {len(whole)} pulses",
+        ylim=(0, None),
+    )
     axes[1, 1].legend(frameon=False)
     gaps = np.concatenate([np.diff(np.flatnonzero(row)) for row in spikes if row.sum() > 1] or [np.zeros(1)])
     axes[1, 2].hist(gaps, bins=np.arange(0, 200, 4), color=grey)
@@ -108,7 +123,9 @@ def main() -> None:
     quiet = np.ones(spikes.shape[1], bool)
     for t in times:
         quiet[t : t + 40] = False
-    print(f"theta {float(model.theta):.3f}: {spikes[:, quiet].mean() * 1000:.2f} Hz between pulses, {spikes.mean() * 1000:.2f} Hz in all")
+    print(
+        f"theta {float(model.theta):.3f}: {spikes[:, quiet].mean() * 1000:.2f} Hz between pulses, {spikes.mean() * 1000:.2f} Hz in all"
+    )
     args.out.mkdir(parents=True, exist_ok=True)
     print("picture:", draw(spikes, stimulated, inhibits, times, period, args.out / "simulation.png"))
     model.save(args.out / "model.safetensors")

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from grillyx import io
+from grillyx.sim._loaded import LoadedStimulus
 from grillyx.sim._state import State
+from grillyx.sim._stimuli import PoissonStimulus, RegularStimulus, SinStimulus
 
 _CONSTANTS = (bool, int, float, str)
+_STIMULI = {kind.__name__: kind for kind in (LoadedStimulus, PoissonStimulus, RegularStimulus, SinStimulus)}
 _NOT_SAVED = ("state", "result", "stimulus", "random", "training")
 
 
@@ -26,19 +29,20 @@ def _constants(model: Any) -> dict[str, Any]:
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model to a file."""
-    stimulus, known = model.stimulus, hasattr(model.stimulus, "state_dict")
+    stimulus, known = model.stimulus, type(model.stimulus).__name__ in _STIMULI
     if stimulus is not None and not known:
         warnings.warn(
-            f"{type(model).__name__}.save: the stimulus is a plain function, which a file cannot hold; add it again after load.",
+            f"{type(model).__name__}.save: the stimulus is a function of yours, which a file cannot hold; add it again after load.",
             stacklevel=3,
         )
     state = model.state
+    own = {k: v for k, v in model.state_dict().items() if not k.startswith("stimulus.")}
     io.save(
         {
             "class": type(model).__name__,
             "constants": _constants(model),
-            "parameters": model.state_dict(),
-            "stimulus": {"class": type(stimulus).__name__, "constants": _constants(stimulus)} if known else None,
+            "parameters": own,
+            "stimulus": {"class": type(stimulus).__name__, "arguments": stimulus.arguments} if known else None,
             "random": {"seed": str(model.random.seed), "calls": str(model.random.calls)},
             "state": None
             if state is None
@@ -51,22 +55,22 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
 def load(model: Any, path: str | os.PathLike[str]) -> None:
     """Read a file into a model."""
     who, content = f"{type(model).__name__}.load", io.load(path)
-    if not {"class", "constants", "parameters", "random"} <= content.keys():
+    if not {"class", "constants", "parameters", "random", "stimulus", "state"} <= content.keys():
         raise ValueError(f"{who}: {str(path)!r} holds no model of grillyx.sim. Nothing was changed.")
     if content["class"] != type(model).__name__:
         raise ValueError(
             f"{who}: {str(path)!r} holds another model, got {content['class']}; expected {type(model).__name__}. Nothing was changed."
         )
-    stimulus, wanted = model.stimulus, content["stimulus"]
-    if wanted is not None and type(stimulus).__name__ != wanted["class"]:
-        raise ValueError(
-            f"{who}: the model in {str(path)!r} has a stimulus, {wanted['class']}, got {type(stimulus).__name__}. Add one before load: "
-            f"model.add_stimulus({wanted['class']}(...)). Nothing was changed."
-        )
-    model.load_state_dict(content["parameters"])
+    kept, wanted = model.stimulus, content["stimulus"]
+    stimulus = kept if wanted is None else _STIMULI[wanted["class"]](**wanted["arguments"])
+    model.stimulus = None  # its parameters are not among those that are loaded here
+    try:
+        model.load_state_dict(content["parameters"])
+    except (ValueError, TypeError):
+        model.stimulus = kept
+        raise
+    model.stimulus = stimulus
     vars(model).update(content["constants"])
-    if wanted is not None:
-        vars(stimulus).update(wanted["constants"])
     model.random.manual_seed(int(content["random"]["seed"])).calls = int(content["random"]["calls"])
     state = content["state"]
     model.state = None if state is None else State(state["x"], state["t"], int(state["seed"]), int(state["drawn"]))

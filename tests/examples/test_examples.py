@@ -154,3 +154,14 @@ def test_spike_times(data: str, epochs: str, least: float, tmp_path: Path) -> No
     assert accuracy(printed) > least
     assert is_png(tmp_path / "here" / "spike_times.png")
     assert (tmp_path / "here" / "network.safetensors").stat().st_size > 1000
+
+
+def test_simulation(tmp_path: Path) -> None:
+    printed = run("simulation.py", tmp_path, "--network", "made", "--neurons", "100", "--steps", "800")
+    found = re.search(r"^theta \d\.\d+: (\d+\.\d+) Hz between pulses, (\d+\.\d+) Hz in all", printed, re.M)
+    assert found, printed
+    between, in_all = float(found[1]), float(found[2])
+    assert 6.0 < between < 15.0
+    assert in_all > between + 0.5
+    assert is_png(tmp_path / "runs" / "simulation" / "simulation.png")
+    assert (tmp_path / "runs" / "simulation" / "model.safetensors").is_file()
