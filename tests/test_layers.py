@@ -19,6 +19,7 @@ ORDER = [
     "ode",
     "fractional",
     "io",
+    "sim",
     "plot",
     "convert",
 ]

@@ -13,11 +13,21 @@ from typing import Any
 import numpy as np
 
 from grillyx.graph._block_model import contextual_sbm
+from grillyx.graph._elegans import c_elegans
 from grillyx.graph._folders import ogb_node, planetoid
 from grillyx.graph._graph import Graph
 from grillyx.graph._split import split_nodes
 
-__all__ = ["contextual_sbm", "digits_knn", "karate", "mushroom_body", "ogb_node", "planetoid", "split_nodes"]
+__all__ = [
+    "c_elegans",
+    "contextual_sbm",
+    "digits_knn",
+    "karate",
+    "mushroom_body",
+    "ogb_node",
+    "planetoid",
+    "split_nodes",
+]
 
 # modularity communities, and one labelled node of each, as in Kipf and Welling (2017) and PyG's KarateClub
 _COMMUNITIES = "1111333101311100310101002200200200"

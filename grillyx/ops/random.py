@@ -62,3 +62,21 @@ def bernoulli(chance: Array, generator: Generator = DEFAULT) -> Array:
 def dropout_mask(shape: Shape, p: float, generator: Generator = DEFAULT) -> Array:
     """Return 0 with chance p, else 1 / (1 - p)."""
     return generator.draw(shape, 3, p)
+
+
+def poisson_quantile(mean: Array, u: Array) -> Array:
+    """Return the least k whose Poisson distribution function is above u; past a mean of 64 by an expansion, within 1 of it."""
+    return _quantile(mean, u, normal=False)
+
+
+def normal_quantile(u: Array) -> Array:
+    """Return the normal deviates of probabilities u."""
+    return _quantile(u, u, normal=True)
+
+
+def _quantile(mean: Array, u: Array, normal: bool) -> Array:
+    y = empty(u.shape, FLOAT)
+    if y.size:
+        quads = -(-y.size // 4)
+        kernel("quantile")(grid(quads), 64 * y.size, quads=quads, u=u, mean=mean, y=y, NORMAL=int(normal))
+    return y

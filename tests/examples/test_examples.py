@@ -171,3 +171,14 @@ def test_fractional_refuses_an_order_above_one(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
     assert done.returncode == 2
     assert "an order lies in (0, 1], got 1.5" in done.stderr
+
+
+def test_simulation(tmp_path: Path) -> None:
+    printed = run("simulation.py", tmp_path, "--network", "made", "--neurons", "100", "--steps", "800")
+    found = re.search(r"^theta \d\.\d+: (\d+\.\d+) Hz between pulses, (\d+\.\d+) Hz in all", printed, re.M)
+    assert found, printed
+    between, in_all = float(found[1]), float(found[2])
+    assert 6.0 < between < 15.0
+    assert in_all > between + 0.5
+    assert is_png(tmp_path / "runs" / "simulation" / "simulation.png")
+    assert (tmp_path / "runs" / "simulation" / "model.safetensors").is_file()

@@ -1,0 +1,59 @@
+"""A stimulus as rows of numbers for the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from grillyx.autograd import to_numpy
+from grillyx.engine.array import Array, from_numpy
+from grillyx.ops.network import padded
+
+
+class Drive:
+    """Evaluates a stimulus for many steps.
+
+    Args:
+        stimulus: None, something with ``parts(times)``, or a function of the step.
+        neurons: N.
+        quads: of the padded rows.
+        who: the model, for errors.
+    """
+
+    def __init__(self, stimulus: Any, neurons: int, quads: int, who: str) -> None:
+        self.stimulus, self.neurons, self.quads, self.who = stimulus, neurons, quads, who
+        self._mask: tuple[np.ndarray, Array] | None = None
+
+    def rows(self, times: np.ndarray) -> tuple[Array | None, Array | None]:
+        """Return the mask (4 Q,) and the numbers (S,), or None and a table (S, 4 Q), or twice None, for times (S,)."""
+        if self.stimulus is None or times.size == 0:
+            return None, None
+        parts = getattr(self.stimulus, "parts", None)
+        mask, values = parts(times) if parts else self._called(times)
+        self._check(mask if mask is not None else values, values)
+        if mask is None:
+            return None, from_numpy(padded(values.T, self.quads))
+        if self._mask is None or not np.array_equal(self._mask[0], mask):
+            self._mask = mask.copy(), from_numpy(padded(mask, self.quads))
+        return self._mask[1], from_numpy(values.astype(np.float32))
+
+    def _called(self, times: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+        values = [np.asarray(to_numpy(self.stimulus(int(t))), np.float32) for t in times]
+        for v in values:
+            if v.shape not in ((), (1,), (self.neurons,), (self.neurons, 1)):
+                raise ValueError(
+                    f"{self.who}: the stimulus has the wrong shape, got {v.shape}; expected ({self.neurons},), or a number for all."
+                )
+        if all(v.size == 1 for v in values) and self.neurons > 1:
+            return np.ones(self.neurons, np.float32), np.array([v.item() for v in values], np.float32)
+        return None, np.stack([np.broadcast_to(v.reshape(-1), self.neurons) for v in values], 1)
+
+    def _check(self, of_neurons: np.ndarray, values: np.ndarray) -> None:
+        if of_neurons.shape[0] != self.neurons:
+            raise ValueError(
+                f"{self.who}: the stimulus is for another number of neurons, got {of_neurons.shape[0]}; expected {self.neurons}. "
+                "Several networks at once need their masks side by side: batch_size."
+            )
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.who}: the stimulus holds NaN or infinite numbers.")

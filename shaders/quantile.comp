@@ -1,0 +1,16 @@
+#version 450
+#extension GL_GOOGLE_include_directive : require
+#include "common.glsl"
+#include "poisson.glsl"
+// y = the quantile of u: of the Poisson distribution of that mean, or NORMAL: of the normal distribution.
+layout(local_size_x = 64) in;
+layout(constant_id = 0) const bool NORMAL = false;
+layout(push_constant) uniform P { uint quads; } p;
+QUADS_IN(0, u)
+QUADS_IN(1, mean)
+QUADS_OUT(2, y)
+void main() {
+    uint i = thread();
+    if (i >= p.quads) return;
+    y[i] = NORMAL ? probit(u[i]) : poisson(min(mean[i], vec4(1e6)), u[i]);
+}
