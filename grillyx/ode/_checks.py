@@ -101,3 +101,10 @@ def steps(dt_init: Any, dt_min: Any, most: Any) -> tuple[float, float, int]:
     if least > first:
         raise ValueError(f"{NAME}: dt_min must not be above dt_init, got {dt_min} and {dt_init}.")
     return first, least, size(most, "max_steps_per_interval")
+
+
+def seed(value: Any) -> int:
+    """Return a seed of NumPy's RandomState."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= int(value) < 2**32:
+        raise ValueError(f"{NAME}: seed is an integer from 0 to 2**32 - 1, got {value!r}.")
+    return int(value)

@@ -77,9 +77,7 @@ class SpikingODELayer(Module):
         self.dynamics = ODELIFDynamics() if dynamics is None else dynamics
         self.method = method_of(self.dynamics, method)
         self.dt_init, self.dt_min, self.max_steps = _checks.steps(dt_init, dt_min, max_steps_per_interval)
-        if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= int(seed) < 2**32:
-            raise ValueError(f"{NAME}: seed is an integer from 0 to 2**32 - 1, got {seed!r}.")
-        draws = np.random.RandomState(int(seed)).randn(self.n_neurons, self.n_inputs)  # its numbers
+        draws = np.random.RandomState(_checks.seed(seed)).randn(self.n_neurons, self.n_inputs)  # its numbers
         self._wide: Any = None  # W in float64, and the memory and version of W for which it holds
         self.W = draws * math.sqrt(2.0 / self.n_inputs)
         self.reset()
