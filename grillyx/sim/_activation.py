@@ -25,6 +25,7 @@ class SAModel(Builtin):
     Where there is no initial state, s is uniform in [0, 1).
     """
 
+    _remembers_spikes = False
     tau: Any
     r: Tensor
     b: Tensor

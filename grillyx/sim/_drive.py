@@ -31,7 +31,12 @@ class Drive:
             return None, None
         parts = getattr(self.stimulus, "parts", None)
         mask, values = parts(times) if parts else self._called(times)
+        values, mask = np.asarray(values), None if mask is None else np.asarray(mask)
         self._check(mask if mask is not None else values, values)
+        if values.shape[-1] != times.size:
+            raise ValueError(
+                f"{self.who}: the stimulus has another number of steps, got {values.shape[-1]}; expected {times.size}, one for each time."
+            )
         if mask is None:
             return None, from_numpy(padded(values.T, self.quads))
         if self._mask is None or not np.array_equal(self._mask[0], mask):

@@ -12,18 +12,13 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
 from grillyx.sim import _simulate
 from grillyx.sim._filter import Filter
+from grillyx.sim._steps import overridden
 from grillyx.sim._tensor_run import TensorRun
 
 _BY_STEPS = (
-    "input",
-    "synaptic_input",
-    "message",
-    "stimulus_input",
-    "stimulus_filter",
-    "forward",
-    "connectivity_filter",
-    "next_state",
-)
+    "input", "synaptic_input", "message", "stimulus_input", "stimulus_filter", "forward", "connectivity_filter", "next_state",
+    "background_input", "update_activation",
+)  # fmt: skip
 
 
 def expected_rates(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:
@@ -32,12 +27,7 @@ def expected_rates(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tup
     The gradient goes through the responses, and through no spike, so that steps do not wait for each other: they are drawn
     first, and then all inputs are two products, one over edges and one over time.
     """
-    own = [
-        name
-        for name in _BY_STEPS
-        if name in vars(model) or not getattr(type(model), name).__module__.startswith("grillyx.sim.")
-    ]
-    if own or not hasattr(model, "_inputs"):
+    if overridden(model, _BY_STEPS) or not hasattr(model, "_inputs"):
         return _step_by_step(model, graph, x, n_steps)
     with autograd.no_grad():
         run = _simulate.start_run(model, graph, x, np.dtype(np.float32))
@@ -75,7 +65,8 @@ def stimulus_over(model: Any, steps: int) -> Any:
     if hasattr(model.stimulus, "parts"):
         return as_tensor(model.stimulus(times))
     each = [as_tensor(model.stimulus(int(t))).astype(np.float32).reshape(-1) for t in times]
-    return F.stack(each, 1)
+    most = max(s.shape[0] for s in each)
+    return F.stack([s.expand(most) for s in each], 1)
 
 
 def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:

@@ -63,9 +63,3 @@ class Filter:
         return F.concatenate([w, self.own.reshape(1, -1).expand(n, self.own.shape[0])]), np.concatenate(
             [self.graph.edge_index, loops], 1
         )
-
-
-def sums_over_edges(edge_index: Any, messages: Tensor, neurons: int) -> Tensor:
-    """Return the sums (N,) of the messages (E, 1) that come into each neuron."""
-    graph = Graph(np.asarray(edge_index), num_nodes=neurons)
-    return F.sparse_sum(graph.csr, messages).reshape(-1)
