@@ -14,5 +14,5 @@ void main() {
     if (i >= p.quads) return;
     if (NORMAL) { y[i] = probit(u[i]); return; }
     bvec4 wrong = equal(floatBitsToUint(mean[i]) & 0x7F800000u, uvec4(0x7F800000u)); // NaN or infinite
-    y[i] = mix(poisson(min(mix(mean[i], vec4(0), wrong), vec4(1e6)), u[i]), mean[i] - mean[i], wrong);
+    y[i] = mix(poisson(min(mix(mean[i], vec4(0), wrong), vec4(1e6)), u[i]), vec4(uintBitsToFloat(0x7FC00000u)), wrong);
 }

@@ -76,7 +76,9 @@ def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tupl
         response = model.non_linearity(g)
         responses.append(response.reshape(-1))
         with autograd.no_grad():
-            run.x = model.next_state(
-                run.x, as_tensor(model.emit_spikes(response)).astype(np.float32).reshape(-1).detach()
-            )
+            if overridden(model, ("forward",)):
+                spikes = model(edge_index=run.edge_index, W=run.weights, state=run.x, t=t)
+            else:
+                spikes = model.emit_spikes(response)
+            run.x = model.next_state(run.x, as_tensor(spikes).astype(np.float32).reshape(-1).detach())
     return F.stack(responses, 1).mean(axis=1) * (1000.0 / model.dt), run.state()

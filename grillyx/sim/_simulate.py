@@ -25,6 +25,7 @@ from grillyx.sim._state import State
 from grillyx.sim._tensor_run import TensorRun
 
 EQUILIBRATION = 100
+INTERRUPTED = "the simulation was interrupted; model.result has what was computed, model.state goes on"
 _CHUNK_BYTES = 1 << 22
 
 
@@ -75,7 +76,7 @@ def simulate(
             for times in _chunks(np.full(before, -1), rows):
                 run.advance(times, None)
                 note()
-                stopped.check()
+                stopped.check(INTERRUPTED)
             note()
             with tqdm(total=n_steps, disable=not verbose, desc=type(model).__name__, unit="step") as bar:
                 for times in _chunks(np.arange(start, start + n_steps), rows):
@@ -87,7 +88,7 @@ def simulate(
                     done += times.size
                     note()
                     bar.update(times.size)
-                    stopped.check()
+                    stopped.check(INTERRUPTED)
     except Exception:
         if done == 0:  # as if it had not been called
             sink.discard()
@@ -227,12 +228,10 @@ class _Stopped:
 
     asked = False
 
-    def check(self) -> None:
+    def check(self, what: str) -> None:
         """Raise `KeyboardInterrupt`, now that nothing is half done."""
         if self.asked:
-            raise KeyboardInterrupt(
-                "the simulation was interrupted; model.result has what was computed, model.state goes on."
-            )
+            raise KeyboardInterrupt(what)
 
 
 @contextmanager

@@ -129,7 +129,7 @@ class Steps(nn.Module):
         """Return spikes, 1 with the chance of each neuron (N,), else 0; while `tune` learns through spikes, with its gradient."""
         chance = as_tensor(chance)
         known = chance.detach().reshape(-1)
-        return self._drawn((self.uniform(chance.size) < known).astype(np.float32) + (known - known), chance)  # NaN stays
+        return self._drawn((self.uniform(chance.size) < known).astype(np.float32) + known * 0.0, chance)  # NaN stays
 
     def draw_poisson(self, mean: Any) -> Tensor:
         """Return Poisson counts of the means (N,), at most 65,535; with their gradient while `tune` learns through spikes."""
