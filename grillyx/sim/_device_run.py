@@ -47,6 +47,15 @@ def device_run(model: Any, graph: Graph, x: np.ndarray, kind: np.dtype) -> Devic
     return run(model, graph, x, program, model._unit(kind))
 
 
+def warn_saturated(who: str, times: int) -> None:
+    """Say that counts were cut off."""
+    warnings.warn(
+        f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {times} times; they were cut off there. Rates have run "
+        "away: weaken the recurrence (r), or take smaller steps.",
+        stacklevel=6,
+    )
+
+
 class DeviceRun:
     """A network on the device; each kind of neurons says what it keeps beside the sums."""
 
@@ -134,11 +143,7 @@ class DeviceRun:
             )
         if flags[network.SATURATED] and not self._warned:
             self._warned = True
-            warnings.warn(
-                f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {flags[network.SATURATED]} times; they were "
-                "cut off there. Rates have run away: weaken the recurrence (r), or take smaller steps.",
-                stacklevel=5,
-            )
+            warn_saturated(who, flags[network.SATURATED])
 
 
 class FilterRun(DeviceRun):

@@ -11,6 +11,7 @@ from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
 from grillyx.sim import _simulate
+from grillyx.sim._drive import checked
 from grillyx.sim._filter import Filter
 from grillyx.sim._steps import overridden
 from grillyx.sim._tensor_run import TensorRun
@@ -57,14 +58,15 @@ def over_time(kernel: Tensor, steps: int) -> Tensor:
     return F.take(padded, np.where((at >= 0) & (at < size), at, size), axis=0)
 
 
-def stimulus_over(model: Any, steps: int) -> Any:
+def stimulus_over(model: Any, steps: int, neurons: int) -> Any:
     """Return the stimulus, (N, S), or a number."""
     if model.stimulus is None:
         return 0.0
     times = np.arange(steps)
     if hasattr(model.stimulus, "parts"):
         return as_tensor(model.stimulus(times))
-    each = [as_tensor(model.stimulus(int(t))).astype(np.float32).reshape(-1) for t in times]
+    who = type(model).__name__
+    each = [as_tensor(checked(model.stimulus(int(t)), neurons, who)).astype(np.float32).reshape(-1) for t in times]
     most = max(s.shape[0] for s in each)
     return F.stack([s.expand(most) for s in each], 1)
 

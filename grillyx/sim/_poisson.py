@@ -56,7 +56,7 @@ class _Poisson(Builtin):
     def _inputs(self, graph: Graph, before: np.ndarray, spikes: np.ndarray) -> Tensor:
         """Return what reached each neuron in each step, (N, S)."""
         g = self.r * inputs_of_filter(self, self._filter(graph), before, spikes)
-        return g + stimulus_over(self, len(spikes)) + along(self.b, g)
+        return g + stimulus_over(self, *spikes.shape) + along(self.b, g)
 
     def _shader(self, graph: Graph, kind: np.dtype) -> Program:
         coupling, r, b = host(self.coupling_kernel(), self.r, self.b)

@@ -14,6 +14,7 @@ from grillyx.graph import Graph
 from grillyx.ops import random as random_ops
 from grillyx.ops.network import MOST_SPIKES
 from grillyx.sim import _data
+from grillyx.sim._drive import checked
 from grillyx.sim._filter import Filter
 from grillyx.sim._parameters import number
 from grillyx.sim._random import generator_of
@@ -50,6 +51,7 @@ class Steps(nn.Module):
         self.state: State | None = None
         self.result: np.ndarray | None = None
         self._uniforms: Tensor | None = None  # of this step, where they are given
+        self._neurons: int | None = None  # of the network that is simulated
         self._edges_before: tuple[Any, Graph, Tensor] | None = None
         self._learns_through_spikes = False  # `tune` sets it
 
@@ -108,7 +110,9 @@ class Steps(nn.Module):
 
     def stimulus_input(self, t: Any, **kwargs: Any) -> Any:
         """Return the stimulus at step t: (N,), or a number for all."""
-        return 0.0 if self.stimulus is None else self.stimulus_filter(self.stimulus(t), **kwargs)
+        if self.stimulus is None:
+            return 0.0
+        return self.stimulus_filter(checked(self.stimulus(t), self._neurons, type(self).__name__), **kwargs)
 
     def stimulus_filter(self, stimulus: Any, **kwargs: Any) -> Any:
         """Return what a stimulus does to the neurons; here the stimulus itself."""
