@@ -20,7 +20,9 @@ def checked(value: Any, neurons: int | None, who: str) -> Any:
     """
     out = value if isinstance(value, Tensor) else to_numpy(value)
     if out.dtype.kind not in "biuf":
-        raise TypeError(f"{who}: the stimulus holds no numbers, got {type(value).__name__}; expected (N,) numbers, or one for all.")
+        raise TypeError(
+            f"{who}: the stimulus holds no numbers, got {type(value).__name__}; expected (N,) numbers, or one for all."
+        )
     if neurons is not None and out.shape not in ((), (1,), (neurons,), (neurons, 1)):
         raise ValueError(
             f"{who}: the stimulus has the wrong shape, got {out.shape}; expected ({neurons},), or a number for all. Several networks "
@@ -57,7 +59,7 @@ class Drive:
         self._check(mask if mask is not None else values, values)
         if values.shape[-1] != times.size:
             raise ValueError(
-                f"{self.who}: the stimulus has another number of steps, got {values.shape[-1]}; expected {times.size}, one for each time."
+                f"{self.who}: the stimulus has another number of steps, got {values.shape[-1]}; expected {times.size}, one a time."
             )
         if mask is None:
             return None, from_numpy(padded(values.T, self.quads))

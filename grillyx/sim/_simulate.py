@@ -121,7 +121,7 @@ def equilibrate(model: Any, edge_index: Any, W: Any, initial: Any, n_steps: int,
     steps = W.shape[1] if len(W.shape) == 2 and model._remembers_spikes else model.T
     if initial.ndim not in (1, 2) or (initial.ndim == 2 and initial.shape[1] != steps):
         raise ValueError(
-            f"{who}: inital_state has the wrong shape, got {initial.shape}; expected (N,), the spikes of the last step, or (N, {steps})."
+            f"{who}: inital_state has the wrong shape, got {initial.shape}; expected (N,), spikes of the last step, or (N, {steps})."
         )
     graph = Graph(edge_index, num_nodes=initial.shape[0])
     rows = graph.num_edges if not isinstance(W, Filter) or W.own is None else graph.num_edges + W.own_neurons
@@ -165,7 +165,9 @@ def numbers(given: Any, what: str, dtype: Any = np.float32) -> np.ndarray:
     """Return an array of numbers."""
     values = to_numpy(given)
     if values.dtype.kind not in "biuf":
-        raise TypeError(f"{what} holds no numbers, got {type(given).__name__} of {values.dtype}; expected an array of numbers.")
+        raise TypeError(
+            f"{what} holds no numbers, got {type(given).__name__} of {values.dtype}; expected an array of numbers."
+        )
     return values.astype(dtype)
 
 

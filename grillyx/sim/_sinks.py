@@ -157,7 +157,9 @@ def open_sink(path: str | os.PathLike[str] | None, neurons: int, steps: int, dty
     try:
         target = Path(path)
     except TypeError:
-        raise TypeError(f"{who}: out is no path, got {type(path).__name__}; expected a name such as 'spikes.npy'.") from None
+        raise TypeError(
+            f"{who}: out is no path, got {type(path).__name__}; expected a name such as 'spikes.npy'."
+        ) from None
     if target.suffix not in (".npy", ".h5", ".hdf5", ".zarr"):
         raise ValueError(
             f"{who}: out is no file that is written, got {str(target)!r}; expected .npy, .h5, .hdf5 or .zarr."
@@ -196,5 +198,5 @@ def _package(name: str, target: Path, who: str) -> Any:
         return __import__(name)
     except ImportError as error:
         raise ImportError(
-            f"{who}: {target.suffix} files need the package {name}, which is not installed: pip install 'grillyx[storage]'. Or use .npy."
+            f"{who}: {target.suffix} files need the package {name}, which is missing: pip install 'grillyx[storage]'. Or use .npy."
         ) from error

@@ -93,7 +93,9 @@ class Steps(nn.Module):
                 return W.arriving(state)
             W, edge_index = W.dense()
         source, graph = self._edges_of(edge_index, state.shape[0])
-        messages = self.message(F.take(state, source, axis=0), as_tensor(to_numpy(W) if not isinstance(W, Tensor) else W))
+        messages = self.message(
+            F.take(state, source, axis=0), as_tensor(to_numpy(W) if not isinstance(W, Tensor) else W)
+        )
         return F.sparse_sum(graph.csr, as_tensor(messages).reshape(-1, 1)).reshape(-1)
 
     def _edges_of(self, edge_index: Any, neurons: int) -> tuple[Tensor, Graph]:

@@ -110,17 +110,18 @@ def tune(
     model._check(graph, np.dtype(np.float32))
     target = Target(firing_rate, graph, who)
     found = model.tunable_parameters
-    model.requires_grad_(False)
-    for name in names:
-        found[name].requires_grad = True
     search = _Search(_warm(model, graph), {name: found[name] for name in names}, getattr(model, "_positive", ()), lr)
     rates_of = expected_rates if method == "expected" else _through_spikes
     history: list[float] = []
     first = search.values()
+    model.requires_grad_(False)
+    for name in names:
+        found[name].requires_grad = True
     try:
-        with _simulate.patient() as stopped, tqdm(
-            range(n_epochs), disable=not verbose, desc=f"Tuning {type(model).__name__}"
-        ) as bar:
+        with (
+            _simulate.patient() as stopped,
+            tqdm(range(n_epochs), disable=not verbose, desc=f"Tuning {type(model).__name__}") as bar,
+        ):
             for epoch in bar:
                 share = min(1.0, 2.0 * (n_epochs - epoch) / n_epochs)
                 history.append(search.step(lambda x: rates_of(model, graph, x, n_steps), target, share))

@@ -27,8 +27,8 @@ def start(net: Network, T: int, seed: int = 5) -> np.ndarray:
     return (np.random.default_rng(seed).random((net.num_nodes, T)) < 1.5 / T).astype(int)
 
 
-def compared(net: Network, kinds=(sim.BernoulliGLM, by_methods(sim.BernoulliGLM)), steps: int = 40, **p) -> np.ndarray:
-    for kind in kinds:
+def compared(net: Network, steps: int = 40, **p) -> np.ndarray:
+    for kind in (sim.BernoulliGLM, by_methods(sim.BernoulliGLM)):
         model = kind(**{k: v for k, v in p.items() if k != "stimulus"})
         model.add_stimulus(p.get("stimulus"))
         x = start(net, model.T)

@@ -32,7 +32,9 @@ def first(net, p, seed: int = 3) -> np.ndarray:
 def compared(net, p, steps: int = 100, stimulus=None) -> np.ndarray:
     x = first(net, p)
     more = {} if stimulus is None else {"stimulus": stimulus}
-    u, want = decided(lambda u: lif(net, x, u, **p, **more), (steps, net.num_nodes), 2e-6 * abs(p.get("v_rest", 1.0)) + 2e-6)
+    u, want = decided(
+        lambda u: lif(net, x, u, **p, **more), (steps, net.num_nodes), 2e-6 * abs(p.get("v_rest", 1.0)) + 2e-6
+    )
     for kind in (sim.LIFNetwork, by_methods(sim.LIFNetwork)):
         model = kind(**p)
         model.add_stimulus(stimulus)

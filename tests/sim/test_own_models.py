@@ -189,6 +189,7 @@ def test_kernels(name: str) -> None:
         weights = np.concatenate([weights, np.tile(kernel, (37, 1))])
         edges = np.concatenate([edges, np.tile(np.arange(37), (2, 1))], 1)
     weights = weights * np.float32(0.2)
+
     def run(u) -> Run:
         state, out, margin = x.astype(float), [], np.inf
         for numbers in u:

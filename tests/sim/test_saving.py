@@ -15,7 +15,6 @@ from tests.sim.test_simulate import EVERY, quiet
 GRAPH = NETWORKS["many"].graph
 
 
-
 @pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("how", ["file", "deepcopy", "pickle"])
 def test_a_copy_goes_on_as_the_original(name: str, how: str, tmp_path) -> None:
@@ -30,6 +29,9 @@ def test_a_copy_goes_on_as_the_original(name: str, how: str, tmp_path) -> None:
         twin = copy.deepcopy(model) if how == "deepcopy" else pickle.loads(pickle.dumps(model))
     assert twin.state.t == model.state.t == 60
     np.testing.assert_array_equal(twin.state, model.state)
+    for key, array in (model.state.kept or {}).items():
+        np.testing.assert_array_equal(twin.state.kept[key], array)
+    assert (twin.state.kept is None) == (name not in ("threshold", "rectified sam", "lif"))
     for key, value in model.tunable_parameters.items():
         np.testing.assert_array_equal(twin.tunable_parameters[key].numpy(), value.numpy())
     want = quiet(model, initial_state=model.state)
