@@ -100,7 +100,7 @@ def tune(
         raise ValueError(
             f"{who}: the rate that neurons expect is not known for {type(model).__name__}. Use method='bptt'."
         )
-    if isinstance(lr, (bool, str)) or not np.isscalar(lr) or not 0.0 < float(lr) < np.inf:
+    if isinstance(lr, bool) or not isinstance(lr, (int, float, np.number)) or not 0.0 < lr < np.inf:
         raise ValueError(f"{who}: lr is no learning rate, got {lr!r}; expected a number above 0.")
     n_steps, n_epochs = _simulate.whole(n_steps, f"{who}: n_steps"), _simulate.whole(n_epochs, f"{who}: n_epochs")
     if n_steps == 0:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from grillyx.autograd import Tensor
 from grillyx.engine.array import write
+from grillyx.engine.device import current_device
 from grillyx.ops import LONGEST_LOOP, network
 from grillyx.ops.random import normal_quantile, poisson_quantile
 
@@ -127,6 +130,14 @@ def test_no_thread_has_more_rounds_than_allowed(size: int) -> None:
             for g in (0, groups - 1):
                 mine = quads[order][g::groups]
                 assert np.sum(-(-mine // (size * parts)) + 1) <= LONGEST_LOOP
+
+
+@pytest.mark.parametrize("size", [1, 8, 32, 64])
+def test_workgroups_of_any_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    device = current_device()
+    monkeypatch.setattr(device, "info", dataclasses.replace(device.info, subgroup_size=size))
+    for many in (False, True):
+        test_weights_that_are_whole_add_exactly(many)
 
 
 def test_tiny_and_large_weights() -> None:

@@ -249,7 +249,7 @@ def test_a_subclass_that_overrides_nothing_stays_fast() -> None:
     quiet(Named(), 30, initial_state=x, uniforms=u)
     before = COUNTERS.dispatches
     np.testing.assert_array_equal(quiet(Named(), 30, initial_state=x, uniforms=u), want.spikes)
-    assert COUNTERS.dispatches - before < 2 * 30 + 20
+    assert COUNTERS.dispatches - before < 4 * 30  # reads are dispatches too in staged memory
 
 
 def test_steps_of_ones_own_run_on_the_device() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from grillyx import sim
-from tests.sim.reference import NETWORKS, by_methods, decided, lnp, network, poisson_glm
+from tests.sim.reference import NETWORKS, Network, by_methods, decided, lnp, network, poisson_glm
 
 RUNS = np.load(Path(__file__).parent.parent / "data" / "spikeometric_runs.npz")
 EACH = np.linspace(-0.5, 1.0, 37)
@@ -126,3 +126,12 @@ def test_spikeometrics_numbers(name: str) -> None:
         )  # fmt: skip
         np.testing.assert_array_equal(got, z["spikes"])
         np.testing.assert_allclose(model.state, z["final_state"], 1e-5)
+
+
+def test_a_sum_of_which_only_the_high_word_is_set() -> None:
+    """A weight of -1 alone is -2**46: its low word is 0, and a mistake of 1 in the high one would change this spike."""
+    net = Network(np.array([[0], [1]]), np.float32([-1.0]), 2)
+    model = sim.RectifiedLNP(lambda_0=1.0, theta=-2.0, T=1)
+    for u, want in ((np.exp(-1.0) - 1e-5, 0), (np.exp(-1.0) + 1e-5, 1)):
+        got = model.simulate(net.graph, 1, verbose=False, initial_state=[[1], [0]], uniforms=[[0.0, u]])
+        assert got[1, 0] == want
