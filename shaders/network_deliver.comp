@@ -1,11 +1,11 @@
 #version 450
 #extension GL_GOOGLE_include_directive : require
 // Spikes arrive: for every neuron on the list, the weights of its edges are added to the sums of their targets, in whole
-// numbers. A workgroup takes every groups-th neuron of the list. Edges of a neuron begin at start, in quads; those that fill up a
+// numbers. A workgroup takes every groups-th neuron of the list, and of its edges one of `parts` shares. Edges of a neuron begin at start, in quads; those that fill up a
 // quad go to a target beyond all neurons.
 layout(local_size_x_id = 1) in;
 layout(constant_id = 0) const bool COUNTS = false;
-layout(push_constant) uniform P { uint here, slot, groups, targets; } p; // here: where the list begins; slot: where its sums begin; targets: padded, of a slot
+layout(push_constant) uniform P { uint here, slot, groups, parts, targets; } p; // here: where the list begins; slot: where its sums begin; targets: padded, of a slot
 layout(binding = 0) readonly buffer List { uint list[]; };
 layout(binding = 1) readonly buffer Start { uint start[]; };
 layout(binding = 2) readonly buffer Target { uvec4 target[]; };
@@ -24,7 +24,7 @@ void main() {
     for (uint a = gl_WorkGroupID.x; a < count; a += p.groups) {
         uint at = p.here + 1 + (COUNTS ? 2 * a : a), neuron = list[at], times = COUNTS ? list[at + 1] : 1;
         uint end = start[neuron + 1];
-        for (uint k = start[neuron] + gl_LocalInvocationID.x; k < end; k += gl_WorkGroupSize.x) {
+        for (uint k = start[neuron] + gl_WorkGroupID.y * gl_WorkGroupSize.x + gl_LocalInvocationID.x; k < end; k += p.parts * gl_WorkGroupSize.x) {
             uvec4 to = target[k];
             if (COUNTS) {
                 uvec4 low = uvec4(weight[2 * k]), high = uvec4(weight[2 * k + 1]);

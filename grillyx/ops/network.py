@@ -33,6 +33,7 @@ class Synapses:
         neurons: N.
         quads: Q, N // 4 + 1: neurons by fours, and room for at least one that is none.
         counts: whether a neuron may spike several times in a step.
+        groups: among how many workgroups `deliver` shares the neurons, and among how many the edges of each.
     """
 
     start: Array
@@ -42,6 +43,7 @@ class Synapses:
     neurons: int
     quads: int
     counts: bool
+    groups: tuple[int, int]
 
     @property
     def words(self) -> int:
@@ -94,7 +96,30 @@ def synapses(source: np.ndarray, target: np.ndarray, weight: np.ndarray, neurons
     return Synapses(
         from_numpy(start.astype(np.uint32)), from_numpy(targets.reshape(-1, 4)), from_numpy(by_quads),
         from_numpy(padded(np.ldexp(1.0, -power.astype(int)), quads)), neurons, quads, counts,
+        shares(np.diff(start), current_device().info.subgroup_size),
     )  # fmt: skip
+
+
+def shares(quads: np.ndarray, size: int) -> tuple[int, int]:
+    """Return among how many workgroups neurons are shared, and among how many the edges of each.
+
+    No thread may go through more rounds than `LONGEST_LOOP`, also if the neurons with the most edges meet in one workgroup.
+
+    Args:
+        quads: (N,), of the edges of each neuron.
+        size: threads of a workgroup.
+    """
+    most = np.sort(quads)[::-1]
+    groups, parts = max(min(256, quads.size), 1), 1
+    while True:
+        together = -(-quads.size // groups)
+        rounds = np.sum(-(-most[:together] // (size * parts)) + 1)
+        if rounds <= LONGEST_LOOP:
+            return groups, parts
+        if 4 * together > LONGEST_LOOP or parts >= 1024:
+            groups *= 2
+        else:
+            parts *= 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,12 +211,11 @@ def step(name: str, neurons: Neurons, rows: Rows, row: int, clock: int, seed: in
 def deliver(neurons: Neurons, clock: int) -> None:
     """Add the weights of all edges of the neurons on the list of a step to the sums of its slot."""
     edges, size = neurons.edges, current_device().info.subgroup_size
-    rounds = edges.target.size // (4 * size) + 2 * edges.neurons  # if one workgroup did it all
-    groups = max(min(256, edges.neurons), -(-rounds // LONGEST_LOOP))
+    groups, parts = edges.groups
     kernel("network_deliver")(
-        (groups, 1, 1), 16 * edges.neurons, list=neurons.spikes, here=(clock & 1) * edges.list, start=edges.start,
+        (groups, parts, 1), 16 * edges.neurons, list=neurons.spikes, here=(clock & 1) * edges.list, start=edges.start,
         target=edges.target, weight=edges.weight, sums=neurons.sums, slot=clock % neurons.slots * edges.words, groups=groups,
-        targets=4 * edges.quads, local_size=size, COUNTS=int(edges.counts),
+        parts=parts, targets=4 * edges.quads, local_size=size, COUNTS=int(edges.counts),
     )  # fmt: skip
 
 

@@ -65,7 +65,10 @@ def dropout_mask(shape: Shape, p: float, generator: Generator = DEFAULT) -> Arra
 
 
 def poisson_quantile(mean: Array, u: Array) -> Array:
-    """Return the least k whose Poisson distribution function is above u; past a mean of 64 by an expansion, within 1 of it."""
+    """Return the least k whose Poisson distribution function is above u; NaN for a mean that is not finite.
+
+    Past a mean of 64 it is an expansion, which is off by 1 for one u in 1,000 or fewer.
+    """
     return _quantile(mean, u, normal=False)
 
 

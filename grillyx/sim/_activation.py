@@ -25,6 +25,7 @@ class SAModel(Builtin):
     Where there is no initial state, s is uniform in [0, 1).
     """
 
+    _remembers_spikes = False
     tau: Any
     r: Tensor
     b: Tensor
@@ -60,7 +61,7 @@ class SAModel(Builtin):
         keep = 1.0 - self.dt / as_tensor(self.tau)
         decay = F.power(keep, Tensor(np.maximum(lag, 0).astype(np.float32))) * (lag >= 0).astype(np.float32)
         g = self.r * F.matmul(arrived, decay)
-        return g + along(as_tensor(self.b), g) + stimulus_over(self, steps)
+        return g + along(as_tensor(self.b), g) + stimulus_over(self, *spikes.shape)
 
     def _first_state(self, neurons: int) -> np.ndarray:
         return random_ops.uniform((neurons, 1), 0.0, 1.0, self.random).numpy()

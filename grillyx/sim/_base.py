@@ -65,14 +65,13 @@ class BaseModel(Steps):
         """Let parameters learn.
 
         Args:
-            parameters: a name or several.
+            parameters: a name or several; or "all", "model", "stimulus".
 
         Raises:
             ValueError: there is no such parameter; the message lists those there are.
         """
-        _tune.check_names(self, [parameters] if isinstance(parameters, str) else list(parameters))
-        found = self.tunable_parameters
-        for name in [parameters] if isinstance(parameters, str) else parameters:
+        names, found = _tune.chosen(self, parameters, f"{type(self).__name__}.set_tunable"), self.tunable_parameters
+        for name in names:
             found[name].requires_grad = True
 
     # --- what is done with a model
@@ -83,7 +82,7 @@ class BaseModel(Steps):
     ) -> np.ndarray:  # fmt: skip
         """Simulate a network, or several side by side.
 
-        Ctrl-C ends a simulation after the step that runs: what was computed is in `result` (and in the file), and `state` goes on
+        Ctrl-C ends a simulation within about half a second: what was computed is in `result` (and in the file), and `state` goes on
         from there.
 
         Args:
@@ -97,13 +96,13 @@ class BaseModel(Steps):
             uniforms: (n_steps, N) in [0, 1), in place of drawn numbers; a neuron fires where its number is below its chance, and
                 counts are the quantiles of their distribution.
             out: a file to write to, chunk by chunk, instead of keeping the result in memory: ``.npy``, or with the packages
-                installed ``.h5`` (h5py) or ``.zarr``. It must not exist.
+                installed ``.h5`` (h5py; the data set "spikes") or ``.zarr``. It must not exist.
 
         Returns:
-            (N, n_steps); with `out` the file's array, read from disk as it is needed.
+            (N, n_steps); with `out` the file's array (of h5py or zarr its own kind), read from disk as it is needed.
 
         Raises:
-            TypeError: data is no network.
+            TypeError: data is no network, or what should be numbers are none.
             ValueError: wrong shapes, negative steps, weights or uniforms out of range.
             FloatingPointError: the mean of a neuron's spikes is infinite or NaN.
         """

@@ -110,7 +110,7 @@ class BernoulliGLM(Builtin):
     def _inputs(self, graph: Graph, before: np.ndarray, spikes: np.ndarray) -> Tensor:
         """Return what reached each neuron in each step, (N, S)."""
         g = inputs_of_filter(self, self._filter(graph), before, spikes)
-        return (self.r * g if self.compat else g) + stimulus_over(self, len(spikes))
+        return (self.r * g if self.compat else g) + stimulus_over(self, *spikes.shape)
 
     def _shader(self, graph: Graph, kind: np.dtype) -> Program:
         coupling, own, r, theta = host(self.coupling_kernel(), self.own_kernel(), self.r, self.theta)

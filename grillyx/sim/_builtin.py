@@ -10,7 +10,7 @@ from grillyx.autograd import Tensor
 from grillyx.graph import Graph
 from grillyx.sim._base import BaseModel
 from grillyx.sim._device_run import Program
-from grillyx.sim._steps import STEPS
+from grillyx.sim._steps import STEPS, overridden
 
 
 class Builtin(BaseModel):
@@ -18,12 +18,7 @@ class Builtin(BaseModel):
 
     def _program(self, graph: Graph, kind: np.dtype) -> Program | None:
         """Return what the shader wants, or None where the user has steps of his own."""
-        own = [name for name in STEPS if hasattr(type(self), name)]
-        if any(
-            name in vars(self) or not getattr(type(self), name).__module__.startswith("grillyx.sim.") for name in own
-        ):
-            return None
-        return self._shader(graph, kind)
+        return None if overridden(self, STEPS) else self._shader(graph, kind)
 
     def _shader(self, graph: Graph, kind: np.dtype) -> Program:
         raise NotImplementedError

@@ -47,6 +47,15 @@ def device_run(model: Any, graph: Graph, x: np.ndarray, kind: np.dtype) -> Devic
     return run(model, graph, x, program, model._unit(kind))
 
 
+def warn_saturated(who: str, times: int) -> None:
+    """Say that counts were cut off."""
+    warnings.warn(
+        f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {times} times; they were cut off there. Rates have run "
+        "away: weaken the recurrence (r), or take smaller steps.",
+        stacklevel=6,
+    )
+
+
 class DeviceRun:
     """A network on the device; each kind of neurons says what it keeps beside the sums."""
 
@@ -70,8 +79,38 @@ class DeviceRun:
         """Return the state (N, T)."""
         raise NotImplementedError
 
-    def kept(self, spikes: np.ndarray) -> None:
+    def look(self, spikes: np.ndarray) -> None:
         """Look at the spikes (S, N) of a chunk."""
+
+    def _parts(self) -> dict[str, Array]:
+        """Return what is on the device beside the sums, where `state` does not say it exactly."""
+        return {}
+
+    def kept(self) -> dict[str, np.ndarray] | None:
+        """Return what `go_on` takes, or None where the state says everything."""
+        parts = self._parts()
+        if not parts or self.first:
+            return None
+        parts |= {"sums": self.neurons.sums, "scale": self.neurons.edges.scale}
+        return {name: array.numpy() for name, array in parts.items()}
+
+    def go_on(self, kept: dict[str, np.ndarray] | None, x: np.ndarray) -> None:
+        """Go on from what another run kept, if it was one of the same network, and x (N, T) is its state."""
+        parts = self._parts() | {"sums": self.neurons.sums}
+        if kept is None or kept.keys() != parts.keys() | {"scale"} or len(parts) == 1:
+            return
+        before = {name: array.numpy() for name, array in parts.items()}
+        if any(before[name].shape != kept[name].shape for name in parts) or not np.array_equal(
+            kept["scale"], self.neurons.edges.scale.numpy()
+        ):
+            return
+        for name, array in parts.items():
+            write(array, kept[name])
+        self.first = False
+        if not np.array_equal(self.state(), x):  # of another moment, or a state that was changed since
+            self.first = True
+            for name, array in parts.items():
+                write(array, before[name])
 
     def words(self, values: np.ndarray, dtype: Any = np.float32) -> Array:
         """Upload (..., N), filled up to whole quads."""
@@ -91,7 +130,7 @@ class DeviceRun:
             self.first = False
         spikes = network.decoded(out.numpy(), self.graph.num_nodes, self.model._counts)
         self._look_at_flags()
-        self.kept(spikes)
+        self.look(spikes)
         return spikes
 
     def _look_at_flags(self) -> None:
@@ -104,11 +143,7 @@ class DeviceRun:
             )
         if flags[network.SATURATED] and not self._warned:
             self._warned = True
-            warnings.warn(
-                f"{who}: more than {network.MOST_SPIKES} spikes of a neuron in a step, {flags[network.SATURATED]} times; they were "
-                "cut off there. Rates have run away: weaken the recurrence (r), or take smaller steps.",
-                stacklevel=5,
-            )
+            warn_saturated(who, flags[network.SATURATED])
 
 
 class FilterRun(DeviceRun):
@@ -161,7 +196,7 @@ class FilterRun(DeviceRun):
             )
         return spikes.astype(np.uint32)
 
-    def kept(self, spikes: np.ndarray) -> None:
+    def look(self, spikes: np.ndarray) -> None:
         """Look at the spikes (S, N) of a chunk."""
         steps = self.past.shape[0]
         self.past = np.concatenate([self.past, spikes])[-steps:] if len(spikes) < steps else spikes[-steps:].copy()
@@ -179,8 +214,11 @@ class ActivationRun(DeviceRun):
         graph = self.graph
         source, target = graph.edge_index
         h = np.bincount(target, _data.weights(graph).astype(np.float64) * x[source, 0], graph.num_nodes)
-        self.activation = self.words(x[:, 0])
-        return {"h": self.words(h), "s": self.activation}
+        self.activation, self.arriving = self.words(x[:, 0]), self.words(h)
+        return {"h": self.arriving, "s": self.activation}
+
+    def _parts(self) -> dict[str, Array]:
+        return {"h": self.arriving, "s": self.activation}
 
     def state(self) -> np.ndarray:
         """Return the state (N, T)."""
@@ -193,6 +231,9 @@ class LifRun(DeviceRun):
     def start(self, x: np.ndarray) -> dict[str, Any]:
         """Put the first state (N, T) on the device, and return what the shader wants of it."""
         self.values = self.words(x.T)
+        return {"state": self.values}
+
+    def _parts(self) -> dict[str, Array]:
         return {"state": self.values}
 
     def state(self) -> np.ndarray:

@@ -11,19 +11,15 @@ from grillyx import autograd
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
 from grillyx.sim import _simulate
+from grillyx.sim._drive import checked
 from grillyx.sim._filter import Filter
+from grillyx.sim._steps import overridden
 from grillyx.sim._tensor_run import TensorRun
 
 _BY_STEPS = (
-    "input",
-    "synaptic_input",
-    "message",
-    "stimulus_input",
-    "stimulus_filter",
-    "forward",
-    "connectivity_filter",
-    "next_state",
-)
+    "input", "synaptic_input", "message", "stimulus_input", "stimulus_filter", "forward", "connectivity_filter", "next_state",
+    "background_input", "update_activation",
+)  # fmt: skip
 
 
 def expected_rates(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:
@@ -32,12 +28,7 @@ def expected_rates(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tup
     The gradient goes through the responses, and through no spike, so that steps do not wait for each other: they are drawn
     first, and then all inputs are two products, one over edges and one over time.
     """
-    own = [
-        name
-        for name in _BY_STEPS
-        if name in vars(model) or not getattr(type(model), name).__module__.startswith("grillyx.sim.")
-    ]
-    if own or not hasattr(model, "_inputs"):
+    if overridden(model, _BY_STEPS) or not hasattr(model, "_inputs"):
         return _step_by_step(model, graph, x, n_steps)
     with autograd.no_grad():
         run = _simulate.start_run(model, graph, x, np.dtype(np.float32))
@@ -67,15 +58,17 @@ def over_time(kernel: Tensor, steps: int) -> Tensor:
     return F.take(padded, np.where((at >= 0) & (at < size), at, size), axis=0)
 
 
-def stimulus_over(model: Any, steps: int) -> Any:
+def stimulus_over(model: Any, steps: int, neurons: int) -> Any:
     """Return the stimulus, (N, S), or a number."""
     if model.stimulus is None:
         return 0.0
     times = np.arange(steps)
     if hasattr(model.stimulus, "parts"):
         return as_tensor(model.stimulus(times))
-    each = [as_tensor(model.stimulus(int(t))).astype(np.float32).reshape(-1) for t in times]
-    return F.stack(each, 1)
+    who = type(model).__name__
+    each = [as_tensor(checked(model.stimulus(int(t)), neurons, who)).astype(np.float32).reshape(-1) for t in times]
+    most = max(s.shape[0] for s in each)
+    return F.stack([s.expand(most) for s in each], 1)
 
 
 def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tuple[Tensor, np.ndarray]:
@@ -85,7 +78,9 @@ def _step_by_step(model: Any, graph: Graph, x: np.ndarray, n_steps: int) -> tupl
         response = model.non_linearity(g)
         responses.append(response.reshape(-1))
         with autograd.no_grad():
-            run.x = model.next_state(
-                run.x, as_tensor(model.emit_spikes(response)).astype(np.float32).reshape(-1).detach()
-            )
+            if overridden(model, ("forward",)):
+                spikes = model(edge_index=run.edge_index, W=run.weights, state=run.x, t=t)
+            else:
+                spikes = model.emit_spikes(response)
+            run.x = model.next_state(run.x, as_tensor(spikes).astype(np.float32).reshape(-1).detach())
     return F.stack(responses, 1).mean(axis=1) * (1000.0 / model.dt), run.state()

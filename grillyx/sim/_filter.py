@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 import grillyx.functional as F
@@ -37,11 +35,15 @@ class Filter:
         return self.graph.num_edges + (0 if self.own is None else self.own_neurons), self.coupling.shape[0]
 
     def arriving(self, state: Tensor) -> Tensor:
-        """Return what reaches each neuron, (N,), from its history (N, T): one product with the kernel, one with the edges."""
+        """Return what reaches each neuron, (N,), from its history (N, T): one product with the kernel, one with the edges.
+
+        Gradients do not go through a neuron's own spikes to itself: refractoriness is a jump of an input far beyond the range in
+        which its slope says anything, and would turn the sign of gradients.
+        """
         out = self.through_edges(F.matmul(state, self.coupling.reshape(-1, 1))).reshape(-1)
         if self.own is None:
             return out
-        mine = F.matmul(state, self.own.reshape(-1, 1)).reshape(-1)
+        mine = F.matmul(state.detach(), self.own.reshape(-1, 1)).reshape(-1)
         return out + (mine if self.own_neurons == mine.size else mine * self.owners)
 
     @property
@@ -63,9 +65,3 @@ class Filter:
         return F.concatenate([w, self.own.reshape(1, -1).expand(n, self.own.shape[0])]), np.concatenate(
             [self.graph.edge_index, loops], 1
         )
-
-
-def sums_over_edges(edge_index: Any, messages: Tensor, neurons: int) -> Tensor:
-    """Return the sums (N,) of the messages (E, 1) that come into each neuron."""
-    graph = Graph(np.asarray(edge_index), num_nodes=neurons)
-    return F.sparse_sum(graph.csr, messages).reshape(-1)

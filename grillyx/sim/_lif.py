@@ -49,6 +49,7 @@ class LIFNetwork(Builtin):
     """
 
     T = 3
+    _remembers_spikes = False
     _expects_rates = False  # what a neuron would fire on average is not known from its input
 
     def __init__(

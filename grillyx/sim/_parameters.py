@@ -48,7 +48,10 @@ def parameter(value: Any, name: str, who: str, *, each: bool = True, above: floa
     Raises:
         ValueError: it is not finite, of another shape, or out of range.
     """
-    values = np.asarray(to_numpy(value), np.float32)
+    try:
+        values = to_numpy(value).astype(np.float32)
+    except (TypeError, ValueError):
+        values = np.array(np.nan, np.float32)
     if values.ndim > (1 if each else 0):
         raise ValueError(
             f"{who}: {name} has the wrong shape, got {values.shape}; expected a number{' or one a neuron, (N,)' if each else ''}."

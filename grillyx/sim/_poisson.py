@@ -22,7 +22,7 @@ class _Poisson(Builtin):
     """Poisson counts of the mean ``height * f(slope * g + offset)``, with an exponential filter of T steps."""
 
     _counts = True
-    _response = "relu"
+    response = "relu"
     _positive: tuple[str, ...] = ("tau", "lambda_0")  # while they are tuned
 
     def __init__(self, T: int, tau: Any, dt: float, r: Any, b: Any, rng: Any, compat: bool) -> None:
@@ -56,12 +56,12 @@ class _Poisson(Builtin):
     def _inputs(self, graph: Graph, before: np.ndarray, spikes: np.ndarray) -> Tensor:
         """Return what reached each neuron in each step, (N, S)."""
         g = self.r * inputs_of_filter(self, self._filter(graph), before, spikes)
-        return g + stimulus_over(self, len(spikes)) + along(self.b, g)
+        return g + stimulus_over(self, *spikes.shape) + along(self.b, g)
 
     def _shader(self, graph: Graph, kind: np.dtype) -> Program:
         coupling, r, b = host(self.coupling_kernel(), self.r, self.b)
         unit = self._unit(kind)
-        options = {"RESPONSE": RESPONSES.index(self._response)}
+        options = {"RESPONSE": RESPONSES.index(self.response)}
         if self.compat and self._times_dt and unit == 1.0:
             options["UNIT"] = self.dt  # type: ignore[assignment]
         return Program("network_filter", [r * unit, b, *self._mean()], options, (coupling[::-1], np.zeros(0)))
@@ -101,14 +101,14 @@ class LNP(_Poisson):
         who = type(self).__name__
         if response not in RESPONSES:
             raise ValueError(f"{who}: unknown response, got {response!r}; expected one of {', '.join(RESPONSES)}.")
-        self._response = response
+        self.response = response
         self.lambda_0 = parameter(lambda_0, "lambda_0", who)
         self.theta = parameter(theta, "theta", who)
 
     def non_linearity(self, input: Any) -> Tensor:
         """Return the mean count, ``lambda_0 dt f(input - theta)``; for (N,) and, over steps, (N, S)."""
         g = as_tensor(input)
-        return along(self.lambda_0, g) * getattr(F, self._response)(g - along(self.theta, g)) * self.dt
+        return along(self.lambda_0, g) * getattr(F, self.response)(g - along(self.theta, g)) * self.dt
 
     def _mean(self) -> list[np.ndarray]:
         height, theta = host(self.lambda_0, self.theta)
@@ -160,7 +160,7 @@ class PoissonGLM(_Poisson):
         ValueError: numbers that are not finite or out of range.
     """
 
-    _response = "exp"
+    response = "exp"
     _positive = ("tau", "alpha")
     _times_dt = True
 

@@ -46,7 +46,13 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
             "random": {"seed": str(model.random.seed), "calls": str(model.random.calls)},
             "state": None
             if state is None
-            else {"x": np.ascontiguousarray(state.x), "t": state.t, "seed": str(state.seed), "drawn": str(state.drawn)},
+            else {
+                "x": np.ascontiguousarray(state.x),
+                "t": state.t,
+                "seed": str(state.seed),
+                "drawn": str(state.drawn),
+                "kept": state.kept,
+            },
         },
         path,
     )
@@ -73,4 +79,6 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
     vars(model).update(content["constants"])
     model.random.manual_seed(int(content["random"]["seed"])).calls = int(content["random"]["calls"])
     state = content["state"]
-    model.state = None if state is None else State(state["x"], state["t"], int(state["seed"]), int(state["drawn"]))
+    model.state = (
+        None if state is None else State(state["x"], state["t"], int(state["seed"]), int(state["drawn"]), state["kept"])
+    )

@@ -17,23 +17,31 @@ class Sink(Protocol):
     def put(self, start: int, spikes: np.ndarray) -> None:
         """Store the spikes (S, N) of the steps from `start`."""
 
-    def close(self, steps: int) -> np.ndarray:
-        """Keep the first steps, and return them as (N, steps)."""
+    def close(self, steps: int) -> Any:
+        """Keep the first steps, and return them as (N, steps); None if all was discarded."""
+
+    def discard(self) -> None:
+        """Leave nothing behind, not even an empty file."""
 
 
 class Memory:
     """An array in memory; steps are next to each other for each time, so that chunks are copied as they come."""
 
     def __init__(self, neurons: int, steps: int, dtype: np.dtype) -> None:
-        self.array = np.zeros((steps, neurons), dtype)
+        self.array: np.ndarray | None = np.zeros((steps, neurons), dtype)
 
     def put(self, start: int, spikes: np.ndarray) -> None:
         """Store the spikes (S, N) of the steps from `start`."""
+        assert self.array is not None
         self.array[start : start + len(spikes)] = spikes
 
-    def close(self, steps: int) -> np.ndarray:
+    def close(self, steps: int) -> np.ndarray | None:
         """Keep the first steps, and return them as (N, steps)."""
-        return self.array[:steps].T
+        return None if self.array is None else self.array[:steps].T
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.array = None
 
 
 class Npy:
@@ -61,30 +69,76 @@ class Npy:
         self._header(start + len(spikes))
         self.file.flush()
 
-    def close(self, steps: int) -> np.ndarray:
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.file.close()
+        self.path.unlink()
+
+    def close(self, steps: int) -> np.ndarray | None:
         """Keep the first steps, and return them as (N, steps)."""
+        if self.file.closed:
+            return None
         self.file.truncate(self.room + steps * self.neurons * self.dtype.itemsize)
         self._header(steps)
         self.file.close()
         return np.load(self.path, mmap_mode="r" if steps and self.neurons else None)
 
 
-class Rows:
-    """A data set (steps, N) of HDF5 or zarr that is written in rows."""
+class Hdf5:
+    """The data set ``spikes`` (N, steps) of an HDF5 file."""
 
-    def __init__(self, array: Any, close: Any) -> None:
-        self.array, self._close = array, close
+    def __init__(self, h5py: Any, path: Path, neurons: int, steps: int, dtype: np.dtype) -> None:
+        self.h5py, self.path, self.file = h5py, path, h5py.File(path, "x")
+        self.array = self.file.create_dataset(
+            "spikes", (neurons, steps), dtype, chunks=chunks(neurons, steps), maxshape=(neurons, None), compression="gzip",
+            compression_opts=1,
+        )  # fmt: skip
+
+    def put(self, start: int, spikes: np.ndarray) -> None:
+        """Store the spikes (S, N) of the steps from `start`."""
+        self.array[:, start : start + len(spikes)] = spikes.T
+        self.file.flush()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        self.file.close()
+        self.path.unlink()
+
+    def close(self, steps: int) -> Any:
+        """Keep the first steps, and return them as a data set (N, steps) that is read as it is needed."""
+        if not self.file:
+            return None
+        self.array.resize((self.array.shape[0], steps))
+        self.file.close()
+        return self.h5py.File(self.path, "r")["spikes"]
+
+
+class Zarr:
+    """A zarr array (N, steps)."""
+
+    def __init__(self, zarr: Any, path: Path, neurons: int, steps: int, dtype: np.dtype) -> None:
+        self.path = path
+        self.array = zarr.create_array(str(path), shape=(neurons, steps), chunks=chunks(neurons, steps), dtype=dtype)
 
     def put(self, start: int, spikes: np.ndarray) -> None:
         """Store the spikes (S, N) of the steps from `start`."""
         self.array[:, start : start + len(spikes)] = spikes.T
 
-    def close(self, steps: int) -> np.ndarray:
-        """Keep the first steps, and return them as (N, steps)."""
-        self.array.resize((self.array.shape[0], steps))
-        out = self.array[:]
-        self._close()
-        return out
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self.path)
+        self.array = None
+
+    def close(self, steps: int) -> Any:
+        """Keep the first steps, and return them as an array (N, steps) that is read as it is needed."""
+        if self.array is not None:
+            self.array.resize((self.array.shape[0], steps))
+        return self.array
+
+
+def chunks(neurons: int, steps: int) -> tuple[int, int]:
+    """Return the pieces in which files hold (N, steps): some 2**18 numbers, and not more steps than are written at once."""
+    return max(1, min(neurons, 4096)), max(1, min(steps, 64))
 
 
 def open_sink(path: str | os.PathLike[str] | None, neurons: int, steps: int, dtype: np.dtype, who: str) -> Sink:
@@ -95,11 +149,17 @@ def open_sink(path: str | os.PathLike[str] | None, neurons: int, steps: int, dty
         FileExistsError: there is one already.
         FileNotFoundError: its folder does not exist.
         ImportError: the package for it is not installed.
+        TypeError: it is no path.
     """
     size = neurons * steps * dtype.itemsize
     if path is None:
         return _in_memory(neurons, steps, dtype, size, who)
-    target = Path(path)
+    try:
+        target = Path(path)
+    except TypeError:
+        raise TypeError(
+            f"{who}: out is no path, got {type(path).__name__}; expected a name such as 'spikes.npy'."
+        ) from None
     if target.suffix not in (".npy", ".h5", ".hdf5", ".zarr"):
         raise ValueError(
             f"{who}: out is no file that is written, got {str(target)!r}; expected .npy, .h5, .hdf5 or .zarr."
@@ -118,17 +178,9 @@ def open_sink(path: str | os.PathLike[str] | None, neurons: int, steps: int, dty
         )
     if target.suffix == ".npy":
         return Npy(target, neurons, steps, dtype)
-    chunk = (neurons, max(1, min(steps, 256)))
     if target.suffix == ".zarr":
-        zarr = _package("zarr", target, who)
-        return Rows(zarr.create_array(str(target), shape=(neurons, steps), chunks=chunk, dtype=dtype), lambda: None)
-    file = _package("h5py", target, who).File(target, "x")
-    return Rows(
-        file.create_dataset(
-            "spikes", (neurons, steps), dtype, chunks=chunk, maxshape=(neurons, None), compression="gzip"
-        ),
-        file.close,
-    )
+        return Zarr(_package("zarr", target, who), target, neurons, steps, dtype)
+    return Hdf5(_package("h5py", target, who), target, neurons, steps, dtype)
 
 
 def _in_memory(neurons: int, steps: int, dtype: np.dtype, size: int, who: str) -> Memory:
@@ -146,5 +198,5 @@ def _package(name: str, target: Path, who: str) -> Any:
         return __import__(name)
     except ImportError as error:
         raise ImportError(
-            f"{who}: {target.suffix} files need the package {name}: pip install {name}. Or use .npy."
+            f"{who}: {target.suffix} files need the package {name}, which is missing: pip install 'grillyx[storage]'. Or use .npy."
         ) from error

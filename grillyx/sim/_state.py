@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ class State:
         t: the step that comes next.
         seed: of the model's random numbers.
         drawn: how many steps have drawn from them.
+        kept: what the device had beside x, so that a run that goes on rounds as one without a break; or None.
     """
 
     x: np.ndarray
     t: int
     seed: int
     drawn: int
+    kept: dict[str, np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 import grillyx.functional as F
-from grillyx import nn
-from grillyx.autograd import Tensor, as_tensor
+from grillyx import autograd, nn
+from grillyx.autograd import Tensor, as_tensor, to_numpy
 from grillyx.graph import Graph
 from grillyx.ops import random as random_ops
 from grillyx.ops.network import MOST_SPIKES
 from grillyx.sim import _data
-from grillyx.sim._filter import Filter, sums_over_edges
+from grillyx.sim._drive import checked
+from grillyx.sim._filter import Filter
 from grillyx.sim._parameters import number
 from grillyx.sim._random import generator_of
 from grillyx.sim._state import State
@@ -25,11 +26,22 @@ STEPS = (
 )  # fmt: skip
 
 
+def overridden(model: Any, names: tuple[str, ...]) -> bool:
+    """Return whether a model has a method of these that is not of this package."""
+    kind = type(model)
+    return any(
+        name in vars(model) or not getattr(getattr(kind, name), "__module__", "").startswith("grillyx.sim.")
+        for name in names
+        if hasattr(model, name)
+    )
+
+
 class Steps(nn.Module):
     """A step of a network, method by method; any of them may be overridden. `BaseModel` is what models are made from."""
 
     _counts = False  # whether a neuron may spike several times in a step
     T = 1  # steps that a state holds
+    _remembers_spikes = True  # whether the state is the spikes of the last T steps
 
     def __init__(self, dt: float = 1.0, rng: Any = None, compat: bool = False) -> None:
         who = type(self).__name__
@@ -39,6 +51,8 @@ class Steps(nn.Module):
         self.state: State | None = None
         self.result: np.ndarray | None = None
         self._uniforms: Tensor | None = None  # of this step, where they are given
+        self._neurons: int | None = None  # of the network that is simulated
+        self._edges_before: tuple[Any, Graph, Tensor] | None = None
         self._learns_through_spikes = False  # `tune` sets it
 
     # --- the steps
@@ -74,14 +88,23 @@ class Steps(nn.Module):
         A `Filter` takes one sparse product. An array W, or a `message` of one's own, takes E × T numbers, as in spikeometric.
         """
         state = as_tensor(state).astype(np.float32)
-        own_message = type(self).message is not Steps.message
         if isinstance(W, Filter):
-            if not own_message:
+            if not overridden(self, ("message",)):
                 return W.arriving(state)
             W, edge_index = W.dense()
-        edge_index = np.asarray(edge_index)
-        messages = self.message(F.take(state, edge_index[0], axis=0), as_tensor(W).astype(np.float32))
-        return sums_over_edges(edge_index, messages, state.shape[0])
+        source, graph = self._edges_of(edge_index, state.shape[0])
+        messages = self.message(
+            F.take(state, source, axis=0), as_tensor(to_numpy(W) if not isinstance(W, Tensor) else W)
+        )
+        return F.sparse_sum(graph.csr, as_tensor(messages).reshape(-1, 1)).reshape(-1)
+
+    def _edges_of(self, edge_index: Any, neurons: int) -> tuple[Tensor, Graph]:
+        """Return the sources of edges (E,) and their graph; kept for the next step, which has the same."""
+        known = self._edges_before
+        if known is None or known[0] is not edge_index or known[1].num_nodes != neurons:
+            graph = Graph(edge_index, num_nodes=neurons)
+            known = self._edges_before = edge_index, graph, Tensor(graph.edge_index[0])
+        return known[2], known[1]
 
     def message(self, state_j: Any, W: Any) -> Tensor:
         """Return the message of each edge, (E, 1), from the history of its source (E, T) and its weights (E, T)."""
@@ -89,7 +112,9 @@ class Steps(nn.Module):
 
     def stimulus_input(self, t: Any, **kwargs: Any) -> Any:
         """Return the stimulus at step t: (N,), or a number for all."""
-        return 0.0 if self.stimulus is None else self.stimulus_filter(self.stimulus(t), **kwargs)
+        if self.stimulus is None:
+            return 0.0
+        return self.stimulus_filter(checked(self.stimulus(t), self._neurons, type(self).__name__), **kwargs)
 
     def stimulus_filter(self, stimulus: Any, **kwargs: Any) -> Any:
         """Return what a stimulus does to the neurons; here the stimulus itself."""
@@ -109,7 +134,8 @@ class Steps(nn.Module):
     def draw_bernoulli(self, chance: Any) -> Tensor:
         """Return spikes, 1 with the chance of each neuron (N,), else 0; while `tune` learns through spikes, with its gradient."""
         chance = as_tensor(chance)
-        return self._drawn((self.uniform(chance.size) < chance.detach().reshape(-1)).astype(np.float32), chance)
+        known = chance.detach().reshape(-1)
+        return self._drawn((self.uniform(chance.size) < known).astype(np.float32) + known * 0.0, chance)  # NaN stays
 
     def draw_poisson(self, mean: Any) -> Tensor:
         """Return Poisson counts of the means (N,), at most 65,535; with their gradient while `tune` learns through spikes."""
@@ -147,10 +173,19 @@ class Steps(nn.Module):
 
     def _run_filter(self, graph: Graph) -> Any:
         """Return what steps get as W: a `Filter`, or (W, edge_index) where the user has weights over time of his own."""
-        if type(self).connectivity_filter.__module__.startswith("grillyx.sim."):
+        if not overridden(self, ("connectivity_filter",)):
             return self._filter(graph)
-        W, edge_index = self.connectivity_filter(Tensor(_data.weights(graph)), graph.edge_index)
-        return as_tensor(W).astype(np.float32), np.asarray(edge_index)
+        out = self.connectivity_filter(Tensor(_data.weights(graph)), graph.edge_index)
+        W, edge_index = out if isinstance(out, (tuple, list)) and len(out) == 2 else (out, graph.edge_index)
+        W, edge_index = as_tensor(W).astype(np.float32), to_numpy(edge_index)
+        if W.ndim == 1:
+            W = W.reshape(-1, 1)
+        if W.ndim != 2 or edge_index.shape != (2, W.shape[0]):
+            raise ValueError(
+                f"{type(self).__name__}.connectivity_filter: weights do not fit their edges, got W of {W.shape} and edge_index of "
+                f"{edge_index.shape}; expected (E, T) and (2, E)."
+            )
+        return W, edge_index
 
     def _first_state(self, neurons: int) -> np.ndarray:
         """Return a random state (N, T)."""
@@ -163,12 +198,16 @@ class Steps(nn.Module):
         return 1.0
 
     def _check(self, graph: Graph, kind: np.dtype) -> None:
-        """Refuse a network that does not fit the model."""
+        """Refuse a network that does not fit the model, and let T be what the user's own weights over time have."""
         for name, value in self.named_parameters():
             if not name.startswith("stimulus.") and value.ndim == 1 and value.shape[0] != graph.num_nodes:
                 raise ValueError(
                     f"{type(self).__name__}: {name} is for another number of neurons, got {value.shape[0]}; expected {graph.num_nodes}."
                 )
+
+        if self._remembers_spikes and overridden(self, ("connectivity_filter",)):
+            with autograd.no_grad():
+                self.T = self._run_filter(graph)[0].shape[1]
 
     def _filter(self, graph: Graph) -> Filter:
         weight = graph.weight

@@ -9,6 +9,8 @@ import numpy as np
 import grillyx.functional as F
 from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
+from grillyx.ops.network import MOST_SPIKES
+from grillyx.sim._device_run import warn_saturated
 
 
 class TensorRun:
@@ -23,7 +25,7 @@ class TensorRun:
     """
 
     def __init__(self, model: Any, graph: Graph, x: Any, weights: Any, whole: bool = False) -> None:
-        self.whole = whole
+        self.whole, self._warned = whole, False
         self.model, self.graph, self.weights = model, graph, weights
         self.edge_index = graph.edge_index
         if isinstance(weights, tuple):
@@ -33,6 +35,7 @@ class TensorRun:
     def step(self, t: int) -> Tensor:
         """Take a step and return its spikes (N,)."""
         model, n = self.model, self.x.shape[0]
+        model._neurons = n
         spikes = as_tensor(model(edge_index=self.edge_index, W=self.weights, state=self.x, t=t)).astype(np.float32)
         if spikes.size != n:
             raise ValueError(
@@ -45,11 +48,11 @@ class TensorRun:
     def advance(self, times: np.ndarray, uniforms: np.ndarray | None) -> np.ndarray:
         """Take a step for each of the times (S,), and return the spikes (S, N)."""
         given = None if uniforms is None else Tensor(np.asarray(uniforms, np.float32))
-        rows = []
+        rows, steps = [], times.tolist()
         try:
-            for k, t in enumerate(times):
+            for k, t in enumerate(steps):
                 self.model._uniforms = None if given is None else given[k]
-                rows.append(self.step(int(t)))
+                rows.append(self.step(t))
         finally:
             self.model._uniforms = None
         if not rows:
@@ -59,8 +62,17 @@ class TensorRun:
             raise FloatingPointError(
                 f"{type(self.model).__name__}: spikes are NaN or infinite. Look at the rates and parameters."
             )
+        if self.model._counts and not self._warned and (cut := int((spikes >= MOST_SPIKES).sum())):
+            self._warned = True
+            warn_saturated(type(self.model).__name__, cut)
         return spikes
 
     def state(self) -> np.ndarray:
         """Return the state (N, T)."""
         return self.x.numpy()
+
+    def kept(self) -> None:
+        """Return None: the state says everything."""
+
+    def go_on(self, kept: Any, x: np.ndarray) -> None:
+        """Do nothing: the state says everything."""

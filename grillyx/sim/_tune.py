@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 import grillyx.functional as F
 from grillyx import autograd, optim
-from grillyx.autograd import Tensor, to_numpy
+from grillyx.autograd import Tensor
 from grillyx.graph import Graph
 from grillyx.sim import _data, _simulate
 from grillyx.sim._expected import expected_rates
@@ -55,7 +55,7 @@ class Target:
     """Rates in Hz that a network shall have: of all, of each network, or of each neuron."""
 
     def __init__(self, rate: Any, graph: Graph, who: str) -> None:
-        self.rate = np.asarray(to_numpy(rate), np.float32)
+        self.rate = _simulate.numbers(rate, f"{who}: firing_rate")
         n, networks = graph.num_nodes, graph.num_graphs
         if self.rate.shape not in ((), (1,), (networks,), (n,)):
             raise ValueError(
@@ -100,6 +100,8 @@ def tune(
         raise ValueError(
             f"{who}: the rate that neurons expect is not known for {type(model).__name__}. Use method='bptt'."
         )
+    if isinstance(lr, bool) or not isinstance(lr, (int, float, np.number)) or not 0.0 < lr < np.inf:
+        raise ValueError(f"{who}: lr is no learning rate, got {lr!r}; expected a number above 0.")
     n_steps, n_epochs = _simulate.whole(n_steps, f"{who}: n_steps"), _simulate.whole(n_epochs, f"{who}: n_epochs")
     if n_steps == 0:
         raise ValueError(f"{who}: n_steps is 0; expected at least one step an epoch.")
@@ -108,20 +110,30 @@ def tune(
     model._check(graph, np.dtype(np.float32))
     target = Target(firing_rate, graph, who)
     found = model.tunable_parameters
-    model.requires_grad_(False)
-    model.set_tunable(names)
     search = _Search(_warm(model, graph), {name: found[name] for name in names}, getattr(model, "_positive", ()), lr)
     rates_of = expected_rates if method == "expected" else _through_spikes
     history: list[float] = []
+    first = search.values()
+    model.requires_grad_(False)
+    for name in names:
+        found[name].requires_grad = True
     try:
-        with tqdm(range(n_epochs), disable=not verbose, desc=f"Tuning {type(model).__name__}") as bar:
+        with (
+            _simulate.patient() as stopped,
+            tqdm(range(n_epochs), disable=not verbose, desc=f"Tuning {type(model).__name__}") as bar,
+        ):
             for epoch in bar:
                 share = min(1.0, 2.0 * (n_epochs - epoch) / n_epochs)
                 history.append(search.step(lambda x: rates_of(model, graph, x, n_steps), target, share))
                 bar.set_postfix_str(f"{history[-1]:.3g} Hz")
                 if epoch >= n_epochs - max(n_epochs // 4, 1):
                     search.remember()
-        search.end(who)
+                stopped.check("tuning was interrupted; the parameters are those of the last epoch")
+        if n_epochs:
+            search.end(who)
+    except Exception:
+        search.set(first)
+        raise
     finally:
         model.requires_grad_(False)
         model.zero_grad()
@@ -157,10 +169,16 @@ class _Search:
         self.optimizer = optim.Adam(parameters.values(), lr=lr)
         self.best = np.inf
         self.last: list[dict[str, np.ndarray]] = []
-        self.good = self._values()
+        self.good = self.values()
 
-    def _values(self) -> dict[str, np.ndarray]:
+    def values(self) -> dict[str, np.ndarray]:
+        """Return copies of the parameters."""
         return {name: p.numpy() for name, p in self.parameters.items()}
+
+    def set(self, values: dict[str, np.ndarray]) -> None:
+        """Set the parameters."""
+        for name, array in values.items():
+            self.parameters[name].copy_(array)
 
     def step(self, rates_of: Callable[[np.ndarray], tuple[Tensor, np.ndarray]], target: Target, share: float) -> float:
         """Take a step with a share of the learning rate, and return the mean rate in Hz before it."""
@@ -179,7 +197,7 @@ class _Search:
             self._back()
             return rate
         if value <= self.best:
-            self.best, self.good, self.good_x = value, self._values(), self.x
+            self.best, self.good, self.good_x = value, self.values(), self.x
         self.x = after
         self.optimizer.param_groups[0]["lr"] = self.lr * self.scale * share
         self.optimizer.step()
@@ -188,15 +206,14 @@ class _Search:
         return rate
 
     def _back(self) -> None:
-        for name, values in self.good.items():
-            self.parameters[name].copy_(values)
+        self.set(self.good)
         self.x = self.good_x
         self.scale *= 0.5
         self.optimizer = optim.Adam(self.parameters.values(), lr=self.lr)
 
     def remember(self) -> None:
         """Keep the parameters of now for the mean at the end, which chance moves less than those of any epoch."""
-        self.last.append(self._values())
+        self.last.append(self.values())
 
     def end(self, who: str) -> None:
         """Take the mean of what was remembered; raise an error if no epoch had a usable gradient: all is then what it was."""
