@@ -98,11 +98,11 @@ def test_the_parameters_of_a_stimulus() -> None:
 def test_through_spikes() -> None:
     graph = balanced(200, 20)
     model = sim.BernoulliGLM(theta=5.0, rng=3)
-    tuned(model, 20.0, ["theta"], graph, method="bptt", n_epochs=40, n_steps=30)
+    tuned(model, 20.0, ["theta"], graph, method="bptt", n_epochs=30, n_steps=24, lr=0.15)
     assert abs(rate(model, graph).mean() - 20) < 3
     lif = sim.LIFNetwork(b=1.1, r=0.02, dt=1.0, sigma=0.3, rng=3)
     before = rate(lif, graph, 1000).mean()
-    tuned(lif, 20.0, ["b"], graph, method="bptt", n_epochs=25, n_steps=50, lr=0.04)
+    tuned(lif, 20.0, ["b"], graph, method="bptt", n_epochs=14, n_steps=40, lr=0.06)
     after = rate(lif, graph, 1000).mean()
     assert abs(after - 20) < min(abs(before - 20) / 3, 4)
 
@@ -347,7 +347,7 @@ def test_a_model_of_ones_own() -> None:
 
     for method in ("expected", "bptt"):
         model = Mine()
-        tuned(model, 100.0, method=method, graph=SMALL.graph, n_epochs=30, n_steps=30)
+        tuned(model, 100.0, method=method, graph=SMALL.graph, n_epochs=25, n_steps=24, lr=0.15)
         assert float(model.c) != 3.0
         assert abs(rate(model, SMALL.graph, 1500).mean() - 100) < (
             8 if method == "expected" else 25
