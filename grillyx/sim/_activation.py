@@ -14,9 +14,10 @@ from grillyx.nn import surrogate
 from grillyx.ops import random as random_ops
 from grillyx.sim._bernoulli import along
 from grillyx.sim._builtin import Builtin, host
+from grillyx.sim._checks import number
 from grillyx.sim._device_run import Program
 from grillyx.sim._expected import stimulus_over
-from grillyx.sim._parameters import number, parameter
+from grillyx.sim._parameters import parameter
 
 
 class SAModel(Builtin):
@@ -101,10 +102,10 @@ class ThresholdSAM(SAModel):
     ) -> None:  # fmt: skip
         super().__init__(dt, rng, compat)
         who = type(self).__name__
-        self.tau = number(tau, "tau", who, least=self.dt)
-        self.sigma, self.rho = number(sigma, "sigma", who, least=0.0), number(rho, "rho", who, least=0.0)
-        if self.rho > 1.0:
-            raise ValueError(f"{who}: rho is no share, got {rho}; expected a number from 0 to 1.")
+        self.tau = number(tau, "tau", who, "positive")
+        self.sigma, self.rho = number(sigma, "sigma", who, "not negative"), number(rho, "rho", who, "share")
+        if self.tau < self.dt:
+            raise ValueError(f"{who}: tau is shorter than a step, got {tau}; expected at least dt = {self.dt}, ms.")
         self.r, self.b = parameter(r, "r", who, each=False), parameter(b, "b", who)
         self.theta = parameter(theta, "theta", who)
 

@@ -11,10 +11,11 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
 from grillyx.sim import _data
 from grillyx.sim._builtin import Builtin, host
+from grillyx.sim._checks import MOST_STEPS, number, whole
 from grillyx.sim._device_run import Program
 from grillyx.sim._expected import inputs_of_filter, stimulus_over
 from grillyx.sim._filter import Filter
-from grillyx.sim._parameters import number, parameter, steps
+from grillyx.sim._parameters import parameter
 
 
 class BernoulliGLM(Builtin):
@@ -56,9 +57,9 @@ class BernoulliGLM(Builtin):
     ) -> None:  # fmt: skip
         super().__init__(dt, rng, compat)
         who = type(self).__name__
-        self.coupling_window = steps(coupling_window, "coupling_window", who, 1)
-        self.abs_ref_scale = steps(abs_ref_scale, "abs_ref_scale", who)
-        self.rel_ref_scale = steps(rel_ref_scale, "rel_ref_scale", who)
+        self.coupling_window = whole(coupling_window, "coupling_window", who, 1, MOST_STEPS)
+        self.abs_ref_scale = whole(abs_ref_scale, "abs_ref_scale", who, 0, MOST_STEPS // 2)
+        self.rel_ref_scale = whole(rel_ref_scale, "rel_ref_scale", who, 0, MOST_STEPS // 2)
         self.abs_ref_strength = number(abs_ref_strength, "abs_ref_strength", who)
         self.T = max(self.coupling_window, self.abs_ref_scale + self.rel_ref_scale)
         self.theta = parameter(theta, "theta", who)

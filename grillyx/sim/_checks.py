@@ -1,4 +1,4 @@
-"""Checks of numbers and seeds that stimuli and generators share."""
+"""Checks of numbers and seeds that models, stimuli and generators share."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from grillyx.ops import LONGEST_LOOP
 from grillyx.ops import random as random_ops
 
 MOST_NEURONS = 2**26
+MOST_STEPS = LONGEST_LOOP  # that a spike has an effect: a thread goes through them
 _INSIDE = {
     "any": ("a finite number", lambda x: True),
     "not negative": ("0 or more", lambda x: x >= 0.0),
@@ -25,7 +27,7 @@ def number(value: Any, what: str, owner: str, kind: str = "any", endless: bool =
             raise TypeError
         out = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{owner}: {what} must be a number, got {value!r}.") from None
+        raise TypeError(f"{owner}: {what} must be a number, got {value!r}; expected {_INSIDE[kind][0]}.") from None
     words, inside = _INSIDE[kind]
     fits = abs(out) <= float(np.finfo(np.float32).max) or (endless and out == math.inf)
     if not fits or not inside(out):
@@ -38,7 +40,7 @@ def number(value: Any, what: str, owner: str, kind: str = "any", endless: bool =
 def whole(value: Any, what: str, owner: str, least: int, most: int) -> int:
     """Return a whole number from `least` to `most`."""
     if not hasattr(value, "__index__") or isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{owner}: {what} must be a whole number, got {value!r}.")
+        raise TypeError(f"{owner}: {what} must be a whole number, got {value!r}; expected {least} to {most}.")
     out = int(value.__index__())
     if not least <= out <= most:
         raise ValueError(f"{owner}: {what} out of range, got {out}; expected {least} to {most}.")

@@ -13,8 +13,9 @@ from grillyx.graph import Graph
 from grillyx.nn import surrogate
 from grillyx.ops import random as random_ops
 from grillyx.sim._builtin import Builtin, host
+from grillyx.sim._checks import number
 from grillyx.sim._device_run import Program
-from grillyx.sim._parameters import number, parameter
+from grillyx.sim._parameters import parameter
 
 
 class LIFNetwork(Builtin):
@@ -58,9 +59,12 @@ class LIFNetwork(Builtin):
     ) -> None:  # fmt: skip
         super().__init__(dt, rng, compat)
         who = type(self).__name__
-        self.tau_m, self.tau_syn = number(tau_m, "tau_m", who, above=0.0), number(tau_syn, "tau_syn", who, above=0.0)
+        self.tau_m, self.tau_syn = number(tau_m, "tau_m", who, "positive"), number(tau_syn, "tau_syn", who, "positive")
         self.v_reset, self.v_rest = number(v_reset, "v_reset", who), number(v_rest, "v_rest", who)
-        self.t_ref, self.sigma = number(t_ref, "t_ref", who, least=0.0), number(sigma, "sigma", who, least=0.0)
+        self.t_ref, self.sigma = (
+            number(t_ref, "t_ref", who, "not negative"),
+            number(sigma, "sigma", who, "not negative"),
+        )
         self.v_threshold = parameter(v_threshold, "v_threshold", who, above=self.v_reset)
         self.r, self.b = parameter(r, "r", who, each=False), parameter(b, "b", who)
         self._state: Tensor | None = None

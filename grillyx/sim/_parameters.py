@@ -1,4 +1,4 @@
-"""Checks of what models are made with."""
+"""Parameters that models are made with."""
 
 from __future__ import annotations
 
@@ -8,38 +8,6 @@ import numpy as np
 
 from grillyx import nn
 from grillyx.autograd import to_numpy
-
-
-def number(value: Any, name: str, who: str, *, above: float | None = None, least: float | None = None) -> float:
-    """Return a finite number.
-
-    Raises:
-        ValueError: it is none, or out of range.
-    """
-    try:
-        out = float(to_numpy(value))
-    except (TypeError, ValueError):
-        out = float("nan")
-    wanted = (
-        "a finite number"
-        if above is None and least is None
-        else f"a number {'above' if least is None else 'from'} {above if least is None else least}"
-    )
-    if not np.isfinite(out) or (above is not None and out <= above) or (least is not None and out < least):
-        raise ValueError(f"{who}: {name} is not usable, got {value!r}; expected {wanted}.")
-    return out
-
-
-def steps(value: Any, name: str, who: str, least: int = 0) -> int:
-    """Return a number of steps.
-
-    Raises:
-        ValueError: it is no integer, or too small.
-    """
-    out = number(value, name, who)
-    if out != int(out) or out < least:
-        raise ValueError(f"{who}: {name} is no number of steps, got {value!r}; expected an integer from {least}.")
-    return int(out)
 
 
 def parameter(value: Any, name: str, who: str, *, each: bool = True, above: float | None = None) -> nn.Parameter:

@@ -11,9 +11,10 @@ from grillyx.autograd import Tensor, as_tensor
 from grillyx.graph import Graph
 from grillyx.sim._bernoulli import along
 from grillyx.sim._builtin import Builtin, host
+from grillyx.sim._checks import MOST_STEPS, whole
 from grillyx.sim._device_run import Program
 from grillyx.sim._expected import inputs_of_filter, stimulus_over
-from grillyx.sim._parameters import parameter, steps
+from grillyx.sim._parameters import parameter
 
 RESPONSES = ("sigmoid", "exp", "relu", "softplus")
 
@@ -28,7 +29,7 @@ class _Poisson(Builtin):
     def __init__(self, T: int, tau: Any, dt: float, r: Any, b: Any, rng: Any, compat: bool) -> None:
         super().__init__(dt, rng, compat)
         who = type(self).__name__
-        self.T = steps(T, "T", who, 1)
+        self.T = whole(T, "T", who, 1, MOST_STEPS)
         self.tau = parameter(tau, "tau", who, each=False, above=0.0)
         self.r = parameter(r, "r", who, each=False)
         self.b = parameter(b, "b", who)

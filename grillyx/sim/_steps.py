@@ -14,9 +14,9 @@ from grillyx.graph import Graph
 from grillyx.ops import random as random_ops
 from grillyx.ops.network import MOST_SPIKES
 from grillyx.sim import _data
+from grillyx.sim._checks import number
 from grillyx.sim._drive import checked
 from grillyx.sim._filter import Filter
-from grillyx.sim._parameters import number
 from grillyx.sim._random import generator_of
 from grillyx.sim._state import State
 
@@ -45,7 +45,7 @@ class Steps(nn.Module):
 
     def __init__(self, dt: float = 1.0, rng: Any = None, compat: bool = False) -> None:
         who = type(self).__name__
-        self.dt, self.compat = number(dt, "dt", who, above=0.0), bool(compat)
+        self.dt, self.compat = number(dt, "dt", who, "positive"), bool(compat)
         self.random = generator_of(rng, who)
         self.stimulus: Callable[..., Any] | None = None
         self.state: State | None = None

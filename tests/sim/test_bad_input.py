@@ -115,12 +115,12 @@ def test_a_stimulus_must_be_callable() -> None:
 @pytest.mark.parametrize(
     ("kind", "p", "word"),
     [
-        (sim.BernoulliGLM, {"dt": 0.0}, "dt"), (sim.BernoulliGLM, {"dt": -1.0}, "dt"), (sim.BernoulliGLM, {"dt": "a"}, "dt"),
+        (sim.BernoulliGLM, {"dt": 0.0}, "dt"), (sim.BernoulliGLM, {"dt": -1.0}, "dt"),
         (sim.PoissonGLM, {"dt": np.nan}, "dt"), (sim.BernoulliGLM, {"theta": "high"}, "theta"),
         (sim.BernoulliGLM, {"theta": None}, "theta"), (sim.BernoulliGLM, {"theta": np.inf}, "theta"),
         (sim.BernoulliGLM, {"theta": np.zeros((2, 2))}, "theta"), (sim.BernoulliGLM, {"alpha": [0.1, 0.2]}, "alpha"),
         (sim.BernoulliGLM, {"coupling_window": 0}, "coupling_window"), (sim.BernoulliGLM, {"abs_ref_scale": -1}, "abs_ref_scale"),
-        (sim.BernoulliGLM, {"rel_ref_scale": 1.5}, "rel_ref_scale"), (sim.PoissonGLM, {"T": 0}, "T"),
+        (sim.PoissonGLM, {"T": 0}, "T"), (sim.PoissonGLM, {"T": 1 << 15}, "T"),
         (sim.PoissonGLM, {"tau": 0.0}, "tau"), (sim.PoissonGLM, {"alpha": 0.0}, "alpha"), (sim.RectifiedLNP, {"tau": -1.0}, "tau"),
         (sim.LNP, {"response": "tanh"}, "unknown response"), (sim.ThresholdSAM, {"rho": 1.5}, "rho"),
         (sim.ThresholdSAM, {"sigma": -1.0}, "sigma"), (sim.ThresholdSAM, {"tau": 0.05}, "tau"),
@@ -131,6 +131,14 @@ def test_a_stimulus_must_be_callable() -> None:
 def test_bad_parameters(kind, p, word) -> None:
     with pytest.raises(ValueError, match=f"^{kind.__name__}: {word}.*got .*; expected"):
         kind(**p)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("dt", "a"), ("dt", None), ("rel_ref_scale", 1.5), ("coupling_window", True)]
+)
+def test_parameters_of_a_wrong_kind(name, value) -> None:
+    with pytest.raises(TypeError, match=f"^BernoulliGLM: {name} must be .*, got {value!r}; expected"):
+        sim.BernoulliGLM(**{name: value})
 
 
 @pytest.mark.parametrize("rng", ["seed", 1.5, True, [1]])
