@@ -27,6 +27,26 @@ def _constants(model: Any) -> dict[str, Any]:
     }
 
 
+def _stimulus_parts(stimulus: Any) -> dict[str, Any]:
+    return {
+        "class": type(stimulus).__name__,
+        "arguments": stimulus.arguments,
+        "current_batch": stimulus.current_batch,
+    }
+
+
+def _stimulus(parts: dict[str, Any], who: str, path: Any) -> Any:
+    """Return the stimulus of a file."""
+    if parts["class"] not in _STIMULI:
+        raise ValueError(
+            f"{who}: {str(path)!r} has an unknown stimulus, got {parts['class']}; expected one of {', '.join(_STIMULI)}. Nothing was "
+            "changed."
+        )
+    out = _STIMULI[parts["class"]](**parts["arguments"])
+    out.set_batch(parts.get("current_batch", 0))
+    return out
+
+
 def save(model: Any, path: str | os.PathLike[str]) -> None:
     """Write a model to a file."""
     stimulus, known = model.stimulus, type(model.stimulus).__name__ in _STIMULI
@@ -42,7 +62,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
             "class": type(model).__name__,
             "constants": _constants(model),
             "parameters": own,
-            "stimulus": {"class": type(stimulus).__name__, "arguments": stimulus.arguments} if known else None,
+            "stimulus": _stimulus_parts(stimulus) if known else None,
             "random": {"seed": str(model.random.seed), "calls": str(model.random.calls)},
             "state": None
             if state is None
@@ -68,7 +88,7 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
             f"{who}: {str(path)!r} holds another model, got {content['class']}; expected {type(model).__name__}. Nothing was changed."
         )
     kept, wanted = model.stimulus, content["stimulus"]
-    stimulus = kept if wanted is None else _STIMULI[wanted["class"]](**wanted["arguments"])
+    stimulus = kept if wanted is None else _stimulus(wanted, who, path)
     model.stimulus = None  # its parameters are not among those that are loaded here
     try:
         model.load_state_dict(content["parameters"])

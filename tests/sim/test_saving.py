@@ -126,3 +126,27 @@ def test_large_seeds(tmp_path) -> None:
     twin.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(quiet(twin), quiet(model))
     assert twin.state.seed == (1 << 64) - 3
+
+
+def test_the_batch_of_a_stimulus(tmp_path) -> None:
+    masks = [np.arange(37) < 5, np.arange(37) >= 5]
+    model = sim.BernoulliGLM(theta=4.0, rng=1)
+    model.add_stimulus(sim.RegularStimulus(8.0, 7, 3, 1000, masks))
+    quiet(model)
+    assert model.stimulus.current_batch == 1
+    model.save(tmp_path / "m.safetensors")
+    twin = sim.BernoulliGLM().load(tmp_path / "m.safetensors")
+    assert twin.stimulus.current_batch == 1
+    np.testing.assert_array_equal(quiet(twin), quiet(model))
+
+
+def test_an_unknown_stimulus(tmp_path) -> None:
+    path, model = tmp_path / "m.safetensors", sim.BernoulliGLM(theta=3.0)
+    model.add_stimulus(sim.RegularStimulus(0.5, 7, 2, 1000, np.ones(37, bool)))
+    model.save(path)
+    path.write_bytes(path.read_bytes().replace(b"RegularStimulus", b"IrregulStimulus"))
+    other = sim.BernoulliGLM(theta=4.0)
+    with pytest.raises(ValueError, match="unknown stimulus, got IrregulStimulus; expected one of"):
+        other.load(path)
+    assert float(other.theta) == 4.0
+    assert other.stimulus is None
