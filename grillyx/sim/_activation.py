@@ -109,6 +109,8 @@ class ThresholdSAM(SAModel):
         self.r, self.b = parameter(r, "r", who, each=False), parameter(b, "b", who)
         self.theta = parameter(theta, "theta", who)
 
+    _expects_rates = False  # g is no rate
+
     @property
     def _noisy(self) -> bool:
         return self.sigma > 0.0 and self.rho > 0.0

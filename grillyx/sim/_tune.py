@@ -14,6 +14,7 @@ from grillyx.autograd import Tensor
 from grillyx.graph import Graph
 from grillyx.sim import _data, _simulate
 from grillyx.sim._expected import expected_rates
+from grillyx.sim._steps import overridden
 from grillyx.sim._tensor_run import TensorRun
 
 WARM_UP = 10
@@ -96,7 +97,11 @@ def tune(
     who = f"{type(model).__name__}.tune"
     if method not in ("expected", "bptt"):
         raise ValueError(f"{who}: unknown method, got {method!r}; expected 'expected' or 'bptt'.")
-    if method == "expected" and not getattr(model, "_expects_rates", True):
+    if (
+        method == "expected"
+        and not getattr(model, "_expects_rates", True)
+        and not overridden(model, ("non_linearity",))
+    ):
         raise ValueError(
             f"{who}: the rate that neurons expect is not known for {type(model).__name__}. Use method='bptt'."
         )

@@ -352,3 +352,18 @@ def test_a_model_of_ones_own() -> None:
         assert abs(rate(model, SMALL.graph, 1500).mean() - 100) < (
             8 if method == "expected" else 25
         )  # which draws, 37 neurons
+
+
+def test_the_input_of_a_threshold_is_no_rate() -> None:
+    model = sim.ThresholdSAM(rng=0)
+    with pytest.raises(ValueError, match="not known for ThresholdSAM. Use method='bptt'"):
+        tuned(model, 1000.0)
+
+    class Soft(sim.ThresholdSAM):
+        def non_linearity(self, input):
+            return F.sigmoid((input - self.theta) * 1000.0) * self.dt
+
+        def emit_spikes(self, mean):
+            return self.draw_bernoulli(mean)
+
+    assert all(rate > 0 for rate in tuned(Soft(rng=0), 300.0, ["b"], n_epochs=3, lr=1e-4))
