@@ -73,9 +73,8 @@ class LIFNetwork(Builtin):
     def propagators(self) -> tuple[float, float, float]:
         """What a step leaves of V and of I, and what I adds to V."""
         keep_v, keep_i = math.exp(-self.dt / self.tau_m), math.exp(-self.dt / self.tau_syn)
-        rate = 1.0 / self.tau_m - 1.0 / self.tau_syn  # by = dt / tau_m exp(-dt / tau_syn) times (1 - exp(-x)) / x
-        x = rate * self.dt
-        by = self.dt / self.tau_m * keep_i * (1.0 if abs(x) < 1e-12 else -math.expm1(-x) / x)
+        x = abs(1.0 / self.tau_m - 1.0 / self.tau_syn) * self.dt  # by = dt / tau_m (keep_i - keep_v) / ±x, for any step
+        by = self.dt / self.tau_m * max(keep_v, keep_i) * (1.0 if x < 1e-12 else -math.expm1(-x) / x)
         return keep_v, keep_i, by
 
     @property

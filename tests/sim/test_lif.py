@@ -117,3 +117,11 @@ def test_bad_numbers() -> None:
             sim.LIFNetwork(**p)
     with pytest.raises(ValueError, match="bptt"):
         sim.LIFNetwork().tune(network(5, 4).graph, 20.0, verbose=False)
+
+
+@pytest.mark.parametrize(("tau_m", "tau_syn"), [(10.0, 2.0), (2.0, 10.0), (5.0, 5.0)])
+def test_steps_of_any_length(tau_m: float, tau_syn: float) -> None:
+    keep_v, keep_i, by = sim.LIFNetwork(tau_m=tau_m, tau_syn=tau_syn, dt=1e6).propagators
+    assert (keep_v, keep_i, by) == (0.0, 0.0, 0.0)
+    model = sim.LIFNetwork(tau_m=tau_m, tau_syn=tau_syn, dt=1e6, b=2.0, t_ref=0.0, rng=1)
+    assert model.simulate(NETWORKS["many"].graph, 5, verbose=False).all()  # each reaches b in a step
