@@ -29,12 +29,18 @@ class ConnectivityDataset:
         FileNotFoundError: there is no such folder, or no such file in it.
         ValueError: when made, a number of masks that is not that of the files; when asked for a graph, a file that is cut
             short, not square or has NaN, or a mask of another length than the matrix, each named.
-        TypeError: masks that are not boolean.
+        TypeError: a folder that is no path; masks that are not boolean.
         IndexError: there are not that many files.
     """
 
     def __init__(self, folder: Any, stimulus_masks: Any = None) -> None:
-        name, home = type(self).__name__, Path(folder)
+        name = type(self).__name__
+        try:
+            home = Path(folder)
+        except TypeError:
+            raise TypeError(
+                f"{name}: folder is no path, got {type(folder).__name__}; expected the name of a folder."
+            ) from None
         if not home.is_dir():
             raise FileNotFoundError(f"{name}: no folder {str(folder)!r}.")
         self.files = sorted(p for p in home.iterdir() if p.suffix in SUFFIXES and p.is_file())

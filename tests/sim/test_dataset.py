@@ -160,6 +160,8 @@ def test_no_files(tmp_path: Path) -> None:
         FileNotFoundError, match=r"ConnectivityDataset: no matrices in .*expected files that end in .npy, .npz, .pt"
     ):
         sim.ConnectivityDataset(tmp_path)
+    with pytest.raises(TypeError, match="folder is no path, got NoneType"):
+        sim.ConnectivityDataset(None)
     with pytest.raises(FileNotFoundError, match=r"no folder '.*none'"):
         sim.ConnectivityDataset(tmp_path / "none")
 
