@@ -36,7 +36,8 @@ def correlations(spikes: np.ndarray, bin_steps: int = 20) -> np.ndarray:
     """Return the correlations of spike counts in bins, of the neurons that fire."""
     steps = spikes.shape[1] // bin_steps * bin_steps
     counts = spikes[:, :steps].reshape(len(spikes), -1, bin_steps).sum(2)
-    return np.corrcoef(counts[counts.std(1) > 0])
+    fire = np.ptp(counts, axis=1) > 0 if counts.shape[1] else np.zeros(len(counts), bool)
+    return np.atleast_2d(np.corrcoef(counts[fire])) if fire.any() else np.zeros((1, 1))
 
 
 def draw(
@@ -104,12 +105,19 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same run")
     parser.add_argument("--out", type=Path, default=Path("runs/simulation"), help="folder for picture and model")
     args = parser.parse_args()
+    if args.network == "made" and args.neurons % 2:
+        parser.error(f"argument --neurons: half of them inhibit, got {args.neurons}; expected an even number")
+    if not 0.0 <= args.rate < np.inf:
+        parser.error(f"argument --rate: expected a rate from 0 Hz, got {args.rate}")
     info = grillyx.current_device().info
     print(f"device: {info.name} ({info.type}, Vulkan {info.api})")
     graph, inhibits = network(args.network, args.neurons, args.seed)
     print(f"{args.network}: {graph}")
     model = sim.BernoulliGLM(theta=5.0, rng=args.seed)
-    model.tune(graph, args.rate, ["theta"], n_epochs=60)
+    try:
+        model.tune(graph, args.rate, ["theta"], n_epochs=60)
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted while tuning; nothing was written") from None
     stimulated = np.random.default_rng(args.seed).permutation(graph.num_nodes) < graph.num_nodes // 10
     period = 200
     stimulus = sim.RegularStimulus(args.strength, period, 20, args.steps, stimulated, start=100)

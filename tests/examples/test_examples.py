@@ -182,3 +182,20 @@ def test_simulation(tmp_path: Path) -> None:
     assert in_all > between + 0.5
     assert is_png(tmp_path / "runs" / "simulation" / "simulation.png")
     assert (tmp_path / "runs" / "simulation" / "model.safetensors").is_file()
+
+
+def test_a_simulation_too_short_for_a_bin(tmp_path: Path) -> None:
+    run("simulation.py", tmp_path, "--network", "made", "--neurons", "10", "--steps", "5")
+    assert is_png(tmp_path / "runs" / "simulation" / "simulation.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--neurons", "7"], "expected an even number"), (["--rate", "-3"], "expected a rate from 0 Hz, got -3")],
+    ids=["odd", "negative"],
+)
+def test_a_simulation_that_is_refused(arguments: list[str], words: str, tmp_path: Path) -> None:
+    command = [*COMMAND, str(EXAMPLES / "simulation.py"), "--network", "made", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), text=True, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert words in done.stderr
