@@ -188,7 +188,10 @@ class BaseModel(Steps):
         Raises:
             ValueError: it is another device.
         """
-        wanted, used = choose(device), current_device().info
+        used = current_device().info
+        if str(device).partition(":")[0].lower() == used.type:  # "cpu"
+            return self
+        wanted = choose(device)
         if wanted.index != used.index:
             raise ValueError(
                 f"{type(self).__name__}.to: the device in use is {used.name!r}, got {device!r}, which is {wanted.name!r}. Call "

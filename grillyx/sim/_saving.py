@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from grillyx import io
+from grillyx import io, nn
 from grillyx.sim._loaded import LoadedStimulus
 from grillyx.sim._state import State
 from grillyx.sim._stimuli import PoissonStimulus, RegularStimulus, SinStimulus
@@ -78,6 +78,17 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     )
 
 
+def _reshaped(model: Any, values: dict[str, np.ndarray]) -> dict[str, nn.Parameter]:
+    """Make room for a number for each neuron where the model has one for all, or the other way; return what was there."""
+    before: dict[str, nn.Parameter] = {}
+    for name, own in model.named_parameters():
+        given = values.get(name)
+        if given is not None and {own.ndim, given.ndim} == {0, 1} and name in vars(model):
+            before[name] = own
+            vars(model)[name] = nn.Parameter(np.zeros(given.shape, np.float32), own.requires_grad)
+    return before
+
+
 def load(model: Any, path: str | os.PathLike[str]) -> None:
     """Read a file into a model."""
     who, content = f"{type(model).__name__}.load", io.load(path)
@@ -90,10 +101,11 @@ def load(model: Any, path: str | os.PathLike[str]) -> None:
     kept, wanted = model.stimulus, content["stimulus"]
     stimulus = kept if wanted is None else _stimulus(wanted, who, path)
     model.stimulus = None  # its parameters are not among those that are loaded here
+    before = _reshaped(model, content["parameters"])
     try:
         model.load_state_dict(content["parameters"])
     except (ValueError, TypeError):
-        model.stimulus = kept
+        vars(model).update(before, stimulus=kept)
         raise
     model.stimulus = stimulus
     vars(model).update(content["constants"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ from grillyx.sim._steps import overridden
 from grillyx.sim._tensor_run import TensorRun
 
 WARM_UP = 10
+_WHOLE = 50  # epochs from which on a target that was not reached is worth a warning
 
 
 def check_names(model: Any, names: Iterable[str]) -> None:
@@ -71,6 +73,17 @@ class Target:
             self.shares = (of / np.maximum(of.sum(1, keepdims=True), 1)).astype(np.float32)
         self.noise = max(0.05 * float(np.mean(self.rate)), 0.5) ** 2  # Hz², what chance does to a loss
         self.each = self.rate.shape == (n,) and self.shares is None and n > 1
+
+    def warn(self, rates: list[float], who: str) -> None:
+        """Warn if the mean of the last rates, of all neurons, is not near the target."""
+        wanted = float(np.mean(self.rate if self.shares is None else self.rate @ (self.shares > 0)))
+        got = float(np.mean(rates))
+        if not abs(got - wanted) <= max(1.0, 0.1 * wanted):
+            warnings.warn(
+                f"{who}: the target was not reached, got {got:.4g} Hz in the last epochs; expected {wanted:.4g} Hz. Tune other "
+                "parameters or with another lr, or take more steps an epoch where rates come in bursts.",
+                stacklevel=4,
+            )
 
     def loss(self, rates: Tensor) -> Tensor:
         """Return the mean squared difference to the rates (N,), Hz."""
@@ -136,6 +149,8 @@ def tune(
                 stopped.check("tuning was interrupted; the parameters are those of the last epoch")
         if n_epochs:
             search.end(who)
+        if n_epochs >= _WHOLE:
+            target.warn(history[-(n_epochs // 4) :], who)
     except Exception:
         search.set(first)
         raise

@@ -164,6 +164,7 @@ def test_parameters_for_another_number_of_neurons() -> None:
 def test_to() -> None:
     model = sim.BernoulliGLM()
     assert model.to(current_device().info.index) is model
+    assert model.to(current_device().info.type) is model  # "cpu"
     with pytest.raises(Exception, match="no device fits"):
         model.to("abacus")
 

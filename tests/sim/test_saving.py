@@ -8,7 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
-from grillyx import sim
+from grillyx import io, sim
 from tests.sim.reference import NETWORKS
 from tests.sim.test_simulate import EVERY, quiet
 
@@ -70,8 +70,23 @@ def test_parameters_of_each_neuron(tmp_path) -> None:
     twin = sim.LNP(theta=np.zeros(37))
     twin.load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(quiet(twin), quiet(model))
-    with pytest.raises(ValueError, match=r"theta: got \(37,\), expected \(\)"):
-        sim.LNP().load(tmp_path / "m.safetensors")
+    plain = sim.LNP(theta=2.0)
+    plain.save(tmp_path / "plain.safetensors")
+    plain.load(tmp_path / "m.safetensors")  # one number becomes one for each neuron
+    np.testing.assert_array_equal(plain.theta, model.theta)
+    assert float(twin.load(tmp_path / "plain.safetensors").theta) == 2.0  # and back
+
+
+def test_parameters_of_another_shape_change_nothing(tmp_path) -> None:
+    model = sim.LNP(theta=1.0)
+    content = {**sim.LNP(theta=np.zeros(5)).state_dict(), "b": np.zeros((2, 2))}
+    model.save(tmp_path / "m.safetensors")
+    io.save(io.load(tmp_path / "m.safetensors") | {"parameters": content}, tmp_path / "bad.safetensors")
+    theta = model.theta
+    with pytest.raises(ValueError, match="Nothing was changed"):
+        model.load(tmp_path / "bad.safetensors")
+    assert model.theta is theta
+    assert float(model.theta) == 1.0
 
 
 def test_another_class(tmp_path) -> None:

@@ -367,3 +367,9 @@ def test_the_input_of_a_threshold_is_no_rate() -> None:
             return self.draw_bernoulli(mean)
 
     assert all(rate > 0 for rate in tuned(Soft(rng=0), 300.0, ["b"], n_epochs=3, lr=1e-4))
+
+
+def test_a_target_that_is_not_reached_is_told() -> None:
+    graph = sim.UniformGenerator(20, 0.0, 0.1, sparsity=0.5, rng=0).generate()
+    with pytest.warns(UserWarning, match=r"BernoulliGLM\.tune: the target was not reached, got .* expected 900 Hz"):
+        sim.BernoulliGLM(theta=5.0, rng=0).tune(graph, 900.0, ["theta"], n_steps=10, n_epochs=50, verbose=False)
