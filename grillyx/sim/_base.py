@@ -30,7 +30,7 @@ class BaseModel(Steps):
     Args:
         dt: length of a step, ms; above 0.
         rng: where random numbers come from: a seed, a NumPy generator, or None for the next seed of `grillyx.manual_seed`. A seed
-            gives the same spikes on every device.
+            gives the same spikes in every run on a device.
         compat: compute what spikeometric computes, also where that differs from what it says; each model lists the differences.
 
     Attributes:
