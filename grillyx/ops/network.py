@@ -21,8 +21,8 @@ _BITS, _BITS_OF_COUNTS = 30, 46  # of the sum of all weights into a neuron, in t
 class Synapses:
     """Edges by source, with weights in whole numbers of ``1 / scale`` of their target.
 
-    Sums of whole numbers do not depend on the order in which edges add, so that a run gives the same spikes every time. The scale of a target is a power of two, so large that all its edges together just fit: 30 bits, or 46
-    before spikes are counted.
+    Sums of whole numbers do not depend on the order in which edges add, so that a run gives the same spikes every time. The scale of a
+    target is a power of two, so large that all its edges together just fit: 30 bits, or 46 before spikes are counted.
 
     Attributes:
         start: (N + 1,) uint32: where the edges of each source begin, in quads.
